@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "clew",
+    products: [
+        .executable(name: "clew", targets: ["clew"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        .target(name: "ClewNet", swiftSettings: strict),
+        .target(name: "ClewBundle", swiftSettings: strict),
+        .target(name: "ClewSnapshot", dependencies: ["ClewNet", "ClewBundle"], swiftSettings: strict),
+        .target(
+            name: "ClewParsers",
+            dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+        .target(
+            name: "ClewDataplane", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
+        .target(
+            name: "ClewReports", dependencies: ["ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            swiftSettings: strict),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "ClewCollector", dependencies: ["ClewBundle", "CZlib", "CZstd"], swiftSettings: strict),
+        .executableTarget(
+            name: "clew",
+            dependencies: [
+                "ClewCollector", "ClewReports", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "clew-bench",
+            dependencies: ["ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            path: "Benchmarks/clew-bench", swiftSettings: strict),
+        .target(
+            name: "ClewTestSupport",
+            dependencies: ["ClewCollector", "ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            path: "Tests/Support", swiftSettings: strict),
+        .testTarget(name: "ClewNetTests", dependencies: ["ClewNet"], swiftSettings: strict),
+        .testTarget(
+            name: "ClewCollectorTests", dependencies: ["ClewCollector", "ClewBundle"], swiftSettings: strict),
+        .testTarget(
+            name: "ClewParsersTests",
+            dependencies: ["ClewTestSupport", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClewDataplaneTests",
+            dependencies: [
+                "ClewTestSupport", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClewReportsTests",
+            dependencies: ["ClewTestSupport", "ClewReports", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            swiftSettings: strict),
+        .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

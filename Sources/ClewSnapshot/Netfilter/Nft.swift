@@ -1,6 +1,13 @@
 package import ClewNet
 
 /// A field that nf_tables can load into a register.
+///
+/// An address is an ``NftValue/address(_:)``, an interface an ``NftValue/name(_:)``, all else a number: ports,
+/// protocols, marks and lengths are themselves; `family` is ``AddressFamily``'s raw value, `conntrackState`
+/// ``ConntrackStates``' (exactly one bit is set in a packet's value), the address types ``AddressTypes``'
+/// (one bit); `conntrackStatus` has the kernel's `IPS_*` bits (expected 1, seen-reply 2, assured 4, confirmed 8,
+/// snat 16, dnat 32); `conntrackDirection` is 0 for original, 1 for reply; `dscp` are the upper six bits of the
+/// traffic class; `tcpFlags` the flag byte of the header.
 package enum NftField: UInt8, Sendable, Hashable {
     case family, ipProtocol, sourceAddress, destinationAddress, sourcePort, destinationPort
     case inputInterface, outputInterface, mark, conntrackMark, conntrackState, conntrackStatus, conntrackDirection
@@ -60,7 +67,6 @@ package struct NftSet: Sendable {
     package var table: TableID
     /// A timeout, `dynamic` or `update`: its content changes with the traffic.
     package var isDynamic: Bool
-    /// `interval`, `constant`.
     package var elements: [NftElement]
     /// The `*` element of a map.
     package var catchAll: NftData?
@@ -83,6 +89,11 @@ package struct NftSet: Sendable {
 }
 
 /// An nft expression that has no iptables form.
+///
+/// ``compare(_:mask:_:_:)`` and ``lookup(_:masks:set:)`` are matches (`MatchTest.nft`); all others act, as
+/// `Target.verdictMap`: the maps where an element is found, and ``dynamicUpdate(set:)`` never changes the verdict.
+/// What the protocol or family of a field asks for (`tcp dport`, `ip saddr` in an inet table) stands in matches of
+/// their own before it. A mask of an IPv4 address covers its 32 bits.
 package enum NftExpression: Sendable, Hashable {
     /// `(field & mask) OP value`; the mask is for numbers.
     case compare(NftField, mask: UInt64?, Comparison, NftRange)

@@ -3,22 +3,26 @@ package import ClewSnapshot
 
 /// Finds data paths that Clew does not simulate, so that a trace which meets one says so.
 package enum DataPathParser {
-    /// Reads `tc filter show` of several devices, as text.
+    /// Reads `tc filter show` of several devices, as text or JSON.
     ///
     /// The command does not print the device it was asked for, so each device's part begins with a heading: a line
-    /// `# dev NAME ingress` (or `egress`), or `==> NAME ingress <==`. A `dev NAME` within a filter's line counts too.
-    /// Every filter counts, whatever its kind: each may drop or redirect.
+    /// `# dev NAME ingress` (or `egress`), or `==> NAME ingress <==`. A `dev` within a filter's line or object counts
+    /// too. Every filter counts, whatever its kind: each may drop or redirect.
     package static func parseTrafficControl(
         _ bytes: [UInt8], artifact: ArtifactID
     ) -> ParsedFile<[UnmodelledDataPath]> {
         var result = ParsedFile<[UnmodelledDataPath]>([], lines: 0)
         var place = Place()
         var seen: Set<Place> = []
+        var endOfJSON = 0
         for line in TextLines(bytes) {
             result.lines += 1
+            if line.bytes.startIndex < endOfJSON { continue }
             let words = line.words
             guard let first = words.first else { continue }
-            if let next = Place(heading: words) {
+            if first.hasPrefix("[") || first.hasPrefix("{") {
+                endOfJSON = readFilters(bytes, line, place, artifact, &result)
+            } else if let next = Place(heading: words) {
                 place = next
             } else if first == "filter" {
                 var found = place
@@ -39,6 +43,37 @@ package enum DataPathParser {
             }
         }
         return result
+    }
+
+    /// Reads the JSON text that begins in `line`, and returns where it ends.
+    private static func readFilters(
+        _ bytes: [UInt8], _ line: TextLine, _ place: Place, _ artifact: ArtifactID,
+        _ result: inout ParsedFile<[UnmodelledDataPath]>
+    ) -> Int {
+        var reader = JSONReader(bytes)
+        reader.restart(at: line.bytes.startIndex)
+        var seen: Set<Place> = []
+        do throws(JSONError) {
+            try reader.forEachObject { (reader) throws(JSONError) in
+                var found = place
+                try reader.forEachKey { (reader, key) throws(JSONError) in
+                    switch key {
+                    case "kind": found.kind = try reader.string()
+                    case "dev": found.device = try reader.string()
+                    default: try reader.skipValue()
+                    }
+                }
+                guard seen.insert(found).inserted else { return }
+                result.value.append(
+                    UnmodelledDataPath(
+                        kind: .tc, device: found.device, text: found.describe("\(found.kind) filter"),
+                        source: line.source(artifact)))
+            }
+            return reader.offset
+        } catch {
+            result.unread.append(line.unread(artifact, because: "not JSON of tc filter show: \(error)"))
+            return bytes.count
+        }
     }
 
     /// The word behind `pref N`: `bpf`, `u32`, `flower` …

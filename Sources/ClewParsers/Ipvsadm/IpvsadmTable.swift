@@ -107,8 +107,11 @@ struct IpvsadmTable {
 
     private var isAtRow: Bool { ["TCP", "UDP", "SCTP", "FWM", "->", ""].contains(text(0)) }
 
+    /// Steps to the next row: one that begins as rows do, or another line.
     private mutating func skipRow() {
-        while at < words.count, !isAtRow { at += 1 }
+        guard at > 0 else { return }
+        let line = words[at - 1].line.number
+        while at < words.count, words[at].line.number == line, !isAtRow { at += 1 }
     }
 
     /// `persistent 10800`, `mask 255.255.255.255`, `pe sip`, `ops`, `(sh-port)`.

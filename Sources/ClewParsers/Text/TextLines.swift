@@ -42,13 +42,6 @@ struct TextLines: Sequence, IteratorProtocol {
     }
 }
 
-/// The number of lines of a text.
-func lineCount(_ bytes: [UInt8]) -> Int {
-    var count = 0
-    for byte in bytes where byte == UInt8(ascii: "\n") { count += 1 }
-    return bytes.last.map { $0 == UInt8(ascii: "\n") } ?? true ? count : count + 1
-}
-
 extension StringProtocol {
     /// The text without spaces, tabs and line ends at both ends.
     var trimmed: String {

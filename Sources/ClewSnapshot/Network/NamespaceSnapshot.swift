@@ -36,7 +36,12 @@ package struct NamespaceSnapshot: Sendable {
 
 /// A data path that Clew does not simulate.
 package struct UnmodelledDataPath: Sendable, Hashable {
-    package enum Kind: String, Sendable, Hashable { case xdp, tc, cgroup, ebtables, xfrm, flowtable, openVSwitch }
+    package enum Kind: String, Sendable, Hashable {
+        case xdp, tc, cgroup
+        /// A BPF program attached to a netfilter hook.
+        case netfilter
+        case ebtables, xfrm, flowtable, openVSwitch
+    }
     package var kind: Kind
     /// `nil`: the whole namespace.
     package var device: String?

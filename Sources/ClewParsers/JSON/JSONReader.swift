@@ -261,9 +261,8 @@ package struct JSONReader: Sendable {
             _ = try scanString()
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             try skipContainer()
-        case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "}"), UInt8(ascii: "]"):
-            throw JSONError(.expected("a value"), at: position)
         default:
+            guard !Self.endsWord(bytes[position]) else { throw JSONError(.expected("a value"), at: position) }
             while position < bytes.count, !Self.endsWord(bytes[position]) { position &+= 1 }
         }
     }

@@ -4,16 +4,18 @@ package import ClewSnapshot
 /// What the nodes' kernels do with packets, compiled from a snapshot.
 package struct Dataplane: Sendable {
     package let snapshot: ClusterSnapshot
+    let world: World
 
     package init(compiling snapshot: ClusterSnapshot) {
         self.snapshot = snapshot
+        world = World(snapshot)
     }
 
     /// Walks one connection there and back.
     package func trace(_ flow: Flow) -> Trace {
-        Trace(flow: flow, verdict: .unknown, branches: [], assumptions: [], unknowns: [])
+        Tracer.trace(flow, in: world)
     }
 
     /// Whose an address is, as far as the snapshot shows.
-    package func owner(of address: IPAddress) -> AddressOwner { .nobody }
+    package func owner(of address: IPAddress) -> AddressOwner { world.owner(of: address) }
 }

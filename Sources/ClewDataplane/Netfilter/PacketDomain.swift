@@ -1,0 +1,88 @@
+package import ClewSnapshot
+
+/// What the rule interpreter asks of the thing it walks rules with.
+///
+/// The interpreter (``RuleInterpreter``) knows chains, jumps, the order of base chains and that NAT happens once. What a
+/// packet is, it does not know: it may be one packet (``PacketWalk``) or a set of packets (the tests' small universe; later
+/// the packet classes). What is held against the kernel with single packets is thereby the code that runs on sets.
+package protocol PacketDomain {
+    /// A packet, or a set of packets that have taken the same way so far.
+    associatedtype State
+
+    /// The first rule of `candidates` that any packet of `state` might match, or the range's end.
+    ///
+    /// The index is an operation of the domain: returning `candidates.lowerBound` is always right, and a domain that
+    /// can prove more may skip more. A rule that is passed over here must be one whose matches hold for no packet of
+    /// `state`.
+    func firstCandidate(_ candidates: Range<UInt32>, in chain: ChainID, of rules: CompiledRules, for state: State) -> UInt32
+
+    /// Parts `state` by one match.
+    mutating func split(_ state: inout State, by match: Match, of rule: RuleID, in rules: CompiledRules) -> MatchSplit<State>
+
+    /// A rule's matches hold for all of `state`; called before its target acts.
+    mutating func matched(_ rule: RuleID, in chain: ChainID, depth: Int, skipped: UInt32, of rules: CompiledRules, _ state: inout State)
+
+    /// The end of a base chain was reached and its policy applies.
+    mutating func policyApplied(_ accepts: Bool, of chain: ChainID, in rules: CompiledRules, _ state: inout State)
+
+    /// Carries out a target that is neither a jump nor a plain verdict.
+    mutating func act(_ target: Target, of rule: RuleID, in rules: CompiledRules, on state: inout State) -> TargetEffect<State>
+
+    /// The chain that jumps lead to was never shown by the dump, or jumps nest without end.
+    mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout State)
+
+    /// `nf_conntrack_in`: gives the packets their connection.
+    mutating func lookUpConnection(_ hook: Hook, _ state: inout State)
+
+    /// Whether the nat chains of this hook are to be asked: a connection's first packet, and that manipulation is not
+    /// settled yet (`nf_nat_inet_fn`).
+    func needsTranslation(_ hook: Hook, _ state: State) -> Bool
+
+    /// No nat rule applied: the manipulation is settled as "none" (`nf_nat_alloc_null_binding`).
+    mutating func settleWithoutTranslation(_ hook: Hook, _ state: inout State)
+
+    /// Rewrites the packets as their connection says (`nf_nat_packet`).
+    mutating func rewrite(_ hook: Hook, _ state: inout State)
+}
+
+/// How a match parts a state.
+package enum MatchSplit<State> {
+    case all
+    case none
+    /// A partition: every packet is in exactly one part.
+    case parts(matching: State, other: State)
+    /// The kernel, or something Clew cannot see, decides: every packet may go either way.
+    case fork(matching: State, other: State)
+}
+
+/// What a target did.
+package enum TargetEffect<State> {
+    /// The next rule follows.
+    case goOn
+    /// The packet leaves the chain with that verdict.
+    case end(Verdict)
+    /// A verdict map: each part goes its own way; a `nil` decision continues with the next rule.
+    case parts([(state: State, decision: MapDecision?)])
+}
+
+/// What a verdict map says of a packet.
+package enum MapDecision: Sendable, Hashable, BitwiseCopyable {
+    case end(Verdict)
+    case jump(ChainID)
+    case goto(ChainID)
+    case `return`
+}
+
+/// How a packet leaves a base chain.
+package enum Verdict: Sendable, Hashable, BitwiseCopyable {
+    case accept
+    case drop
+    case reject(RejectType)
+    /// A target Clew does not model decides.
+    case unknown
+}
+
+/// Why the interpreter cannot go on.
+package enum LostTrack: Sendable, Hashable {
+    case undeclaredChain, endlessJumps
+}

@@ -1,0 +1,185 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+extension PacketWalk {
+    mutating func act(
+        _ target: Target, of rule: RuleID, in rules: CompiledRules, on state: inout WalkState
+    ) -> TargetEffect<WalkState> {
+        let set = rules.ruleSet
+        switch target {
+        case .mark(let value, let mask):
+            state.packet.mark = (state.packet.mark & ~mask) ^ value
+            return .goOn
+        case .connmark(let pool):
+            connmark(set.connmarkTargets[Int(pool.rawValue)], &state)
+            return .goOn
+        case .dnat4(let address, let port):
+            let to = IPAddress(v4: address)
+            return translate(
+                NATTarget(
+                    kind: .destination, addresses: AddressRange(to, to), ports: port == 0 ? nil : PortRange(port)),
+                rule, rules, &state)
+        case .nat(let pool): return translate(set.natTargets[Int(pool.rawValue)], rule, rules, &state)
+        case .masquerade: return translate(NATTarget(kind: .masquerade), rule, rules, &state)
+        case .notrack:
+            // Only before conntrack has seen the packet (`xt_CT.c`: "Previously seen (loopback)? Ignore").
+            if state.conntrackState.isEmpty {
+                state.conntrackState = .untracked
+                state.current = -1
+            }
+            return .goOn
+        case .tcpMSS, .set: return .goOn
+        case .timeToLive(let change, let value):
+            switch change {
+            case .set: state.packet.ttl = value
+            case .increment: state.packet.ttl = UInt8(clamping: Int(state.packet.ttl) + Int(value))
+            case .decrement: state.packet.ttl = UInt8(clamping: Int(state.packet.ttl) - Int(value))
+            }
+            return .goOn
+        case .tos(let value, let mask):
+            state.packet.tos = (state.packet.tos & ~mask) ^ value
+            return .goOn
+        case .verdictMap(let pool): return actOnMap(set.nft[Int(pool.rawValue)], rule, rules, &state)
+        case .conntrackAssign(let pool):
+            let text = set.string(set.unmodelled[Int(pool.rawValue)])
+            if text.contains("zone") {
+                doubt("conntrack zones are not modelled: \(text)", source: line(rule, rules), &state)
+            }
+            return .goOn
+        case .tproxy:
+            doubt("TPROXY hands the packet to a local program", source: line(rule, rules), &state)
+            return .end(.unknown)
+        case .queue:
+            doubt("a program behind the queue decides", source: line(rule, rules), &state)
+            return .end(.unknown)
+        case .unmodelled(let pool):
+            doubt(
+                "target not modelled: \(set.string(set.unmodelled[Int(pool.rawValue)]))", source: line(rule, rules),
+                &state)
+            return .end(.unknown)
+        case .none, .accept, .drop, .return, .jump, .goto, .reject, .transparent: return .goOn
+        }
+    }
+
+    private func line(_ rule: RuleID, _ rules: CompiledRules) -> SourceLine {
+        SourceLine(rules.ruleSet.artifact, line: rules.rule(rule).line)
+    }
+
+    private func connmark(_ target: ConnmarkTarget, _ state: inout WalkState) {
+        guard state.current >= 0 else { return }
+        let number = Int(state.current)
+        switch target {
+        case .set(let value, let mask):
+            state.connections[number].mark = (state.connections[number].mark & ~mask) ^ value
+        case .save(let ctMask, let markMask):
+            state.connections[number].mark =
+                (state.connections[number].mark & ~ctMask) ^ (state.packet.mark & markMask)
+        case .restore(let ctMask, let markMask):
+            state.packet.mark = (state.packet.mark & ~markMask) ^ (state.connections[number].mark & ctMask)
+        }
+    }
+
+    /// `nf_nat_setup_info`: the entry's reply tuple becomes what answers to the translated packet carry.
+    mutating func translate(
+        _ target: NATTarget, _ rule: RuleID, _ rules: CompiledRules, _ state: inout WalkState
+    ) -> TargetEffect<WalkState> {
+        guard state.current >= 0 else { return .end(.accept) }
+        let number = Int(state.current)
+        var wanted = state.connections[number].reply.reversed
+        switch target.kind {
+        case .destination, .redirect: return translateDestination(target, &wanted, number, rule, rules, &state)
+        case .source, .masquerade: return translateSource(target, &wanted, number, rule, rules, &state)
+        case .netmap:
+            guard let network = target.addresses?.first, let length = target.netmapLength else { return .end(.unknown) }
+            let mask = IPAddress.mask(length, network.family)
+            if state.connections[number].destinationSettled {
+                wanted.source = (network & mask) | (wanted.source & ~mask)
+                settleSource(wanted, number, &state)
+            } else {
+                wanted.destination = (network & mask) | (wanted.destination & ~mask)
+                settleDestination(wanted, number, &state)
+            }
+            return .end(.accept)
+        }
+    }
+
+    private mutating func translateDestination(
+        _ target: NATTarget, _ wanted: inout ConntrackTuple, _ number: Int, _ rule: RuleID, _ rules: CompiledRules,
+        _ state: inout WalkState
+    ) -> TargetEffect<WalkState> {
+        if target.kind == .redirect {
+            guard let own = redirectAddress(state) else {
+                doubt("the address REDIRECT leads to is not known", source: line(rule, rules), &state)
+                return .end(.unknown)
+            }
+            wanted.destination = own
+        } else if let range = target.addresses {
+            wanted.destination = range.first
+            if range.first != range.last {
+                assume("DNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules), &state)
+            }
+        }
+        if let ports = target.ports, wanted.ipProtocol.hasPorts {
+            if let base = target.basePort {
+                wanted.destinationPort = ports.first &+ (wanted.destinationPort &- base)
+            } else if !ports.contains(wanted.destinationPort) || target.kind == .redirect {
+                wanted.destinationPort = ports.first
+            }
+        }
+        settleDestination(wanted, number, &state)
+        return .end(.accept)
+    }
+
+    /// `nf_nat_redirect.c`: the first address of the link the packet came in by; for local packets 127.0.0.1 or ::1.
+    private func redirectAddress(_ state: WalkState) -> IPAddress? {
+        let family = state.packet.family
+        guard state.packet.input != .none else {
+            return family == .ipv4 ? IPAddress(v4: 127, 0, 0, 1) : IPAddress(v6High: 0, low: 1)
+        }
+        let link = namespace.link(state.packet.input)
+        return link?.addresses.first { $0.address.family == family && (family == .ipv4 || !$0.address.address.isLinkLocal) }?
+            .address.address
+    }
+
+    private mutating func translateSource(
+        _ target: NATTarget, _ wanted: inout ConntrackTuple, _ number: Int, _ rule: RuleID, _ rules: CompiledRules,
+        _ state: inout WalkState
+    ) -> TargetEffect<WalkState> {
+        if target.kind == .masquerade {
+            guard let address = masqueradeAddress(state) else {
+                doubt("the address MASQUERADE takes is not known", source: line(rule, rules), &state)
+                return .end(.unknown)
+            }
+            wanted.source = address
+            state.wasMasqueraded = true
+        } else if let range = target.addresses {
+            wanted.source = range.first
+            if range.first != range.last {
+                assume("SNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules), &state)
+            }
+        }
+        settleSource(wanted, number, &state)
+        return .end(.accept)
+    }
+
+    private mutating func settleDestination(_ wanted: ConntrackTuple, _ number: Int, _ state: inout WalkState) {
+        let changed = wanted != state.connections[number].reply.reversed
+        state.connections[number].reply = wanted.reversed
+        state.connections[number].destinationSettled = true
+        state.connections[number].translatesDestination = changed
+    }
+
+    private mutating func settleSource(_ wanted: ConntrackTuple, _ number: Int, _ state: inout WalkState) {
+        let changed = wanted != state.connections[number].reply.reversed
+        state.connections[number].reply = wanted.reversed
+        state.connections[number].sourceSettled = true
+        state.connections[number].translatesSource = changed
+    }
+
+    /// `nf_nat_masquerade.c`: what the kernel selects on the outgoing link, towards the next hop.
+    func masqueradeAddress(_ state: WalkState) -> IPAddress? {
+        guard let link = namespace.link(state.packet.output) else { return nil }
+        return namespace.selectSource(on: link, towards: state.nextHop ?? state.packet.destination, scope: .universe)
+    }
+}

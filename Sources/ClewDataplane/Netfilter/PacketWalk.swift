@@ -1,0 +1,294 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+/// The domain of single packets: the rules of one namespace as one concrete packet meets them.
+struct PacketWalk: PacketDomain {
+    typealias State = WalkState
+
+    let world: World
+    /// The namespace the packet is in.
+    var namespace: CompiledNamespace
+    var arena = PathArena()
+    var notes: [TraceNote] = []
+    private var noteNumbers: [TraceNote: Int32] = [:]
+    private var forks: Int32 = 0
+    /// Whether the user named the source port: then recorded connections decide.
+    var usesRecordedConnections = false
+
+    init(world: World, namespace: CompiledNamespace) {
+        self.world = world
+        self.namespace = namespace
+    }
+
+    // MARK: - Path
+
+    mutating func log(_ event: PathEvent, _ state: inout WalkState) {
+        state.path = arena.append(event, to: state.path)
+    }
+
+    mutating func note(_ text: String, source: SourceLine? = nil) -> Int32 {
+        let note = TraceNote(text, node: namespace.node, source: source)
+        if let number = noteNumbers[note] { return number }
+        notes.append(note)
+        let number = Int32(notes.count - 1)
+        noteNumbers[note] = number
+        return number
+    }
+
+    mutating func assume(_ text: String, source: SourceLine? = nil, _ state: inout WalkState) {
+        let number = note(text, source: source)
+        log(.assumed(note: number), &state)
+    }
+
+    /// Goes on, but the end is not certain any more.
+    mutating func doubt(_ text: String, source: SourceLine? = nil, _ state: inout WalkState) {
+        let number = note(text, source: source)
+        log(.uncertain(note: number), &state)
+        state.isUncertain = true
+    }
+
+    private func ruleSetIndex(_ rules: CompiledRules) -> RuleSetIndex {
+        let index = namespace.rules.firstIndex { $0 === rules } ?? 0
+        return RuleSetIndex(rawValue: UInt16(truncatingIfNeeded: index))
+    }
+
+    private func source(of rule: RuleID, in rules: CompiledRules) -> SourceLine {
+        SourceLine(rules.ruleSet.artifact, line: rules.rule(rule).line)
+    }
+
+    // MARK: - Walking rules
+
+    func firstCandidate(
+        _ candidates: Range<UInt32>, in chain: ChainID, of rules: CompiledRules, for state: WalkState
+    ) -> UInt32 {
+        rules.firstCandidate(
+            candidates, in: chain, destination: state.packet.destination, ipProtocol: state.packet.ipProtocol,
+            port: state.packet.destinationPort)
+    }
+
+    mutating func split(
+        _ state: inout WalkState, by match: Match, of rule: RuleID, in rules: CompiledRules
+    ) -> MatchSplit<WalkState> {
+        switch match.test {
+        case .random(let threshold):
+            let whole: UInt64 = 1 << 31
+            let share = min(UInt64(threshold), whole)
+            return chance(match.isNegated ? whole - share : share, of: whole, state)
+        case .nth(let every, _):
+            let whole = UInt64(max(every, 1))
+            return chance(match.isNegated ? whole - 1 : 1, of: whole, state)
+        case .stateful(let pool):
+            return splitStateful(&state, rules.ruleSet.states[Int(pool.rawValue)], match, rule, rules)
+        default: break
+        }
+        let answer = test(match.test, state, rules)
+        switch match.isNegated ? !answer : answer {
+        case .yes: return .all
+        case .no: return .none
+        case .unknown: return fork(&state, whyUnknown(match.test, state, rules), rule, rules)
+        }
+    }
+
+    private mutating func chance(_ share: UInt64, of whole: UInt64, _ state: WalkState) -> MatchSplit<WalkState> {
+        if share == 0 { return .none }
+        if share >= whole { return .all }
+        var (matching, other) = (state, state)
+        log(.chance(numerator: share, denominator: whole), &matching)
+        log(.chance(numerator: whole - share, denominator: whole), &other)
+        return .fork(matching: matching, other: other)
+    }
+
+    /// Takes both ways, and remembers that it is not known which is right.
+    private mutating func fork(
+        _ state: inout WalkState, _ reason: String, _ rule: RuleID, _ rules: CompiledRules
+    ) -> MatchSplit<WalkState> {
+        let number = note(reason, source: source(of: rule, in: rules))
+        forks += 1
+        var (matching, other) = (state, state)
+        log(.unknown(fork: forks, taken: true, note: number), &matching)
+        log(.unknown(fork: forks, taken: false, note: number), &other)
+        return .fork(matching: matching, other: other)
+    }
+
+    /// State of earlier packets: without a dump of it the client is new and within every limit.
+    private mutating func splitStateful(
+        _ state: inout WalkState, _ stateful: StatefulMatch, _ match: Match, _ rule: RuleID, _ rules: CompiledRules
+    ) -> MatchSplit<WalkState> {
+        var answer: Bool
+        var text = ""
+        switch stateful.kind {
+        case .recent:
+            let list = stateful.listName.map { rules.ruleSet.name($0) } ?? "DEFAULT"
+            let address = stateful.usesSource ? state.packet.source : state.packet.destination
+            let entries = namespace.state.recent[list]
+            let known = entries?.first { $0.address == address }
+            switch stateful.recentAction {
+            case .set: answer = true
+            case .check, .update, .remove, nil:
+                answer = known.map { $0.hits >= stateful.hitCount ?? 1 } ?? false
+                if known != nil, stateful.seconds != nil {
+                    return fork(&state, "the age of \(address) in the list \(list) is not known", rule, rules)
+                }
+                if entries == nil { text = "\(address) is not in the recent list \(list)" }
+            }
+        case .limit, .quota:
+            answer = true
+            text = "the limit of this rule is not exhausted"
+        case .hashlimit, .connlimit:
+            answer = stateful.matchesBelowLimit
+            text = "the client is within the limit of this rule"
+        case .other:
+            return fork(&state, "depends on earlier packets", rule, rules)
+        }
+        if !text.isEmpty { assume(text, source: source(of: rule, in: rules), &state) }
+        return (match.isNegated ? !answer : answer) ? .all : .none
+    }
+
+    mutating func matched(
+        _ rule: RuleID, in chain: ChainID, depth: Int, skipped: UInt32, of rules: CompiledRules,
+        _ state: inout WalkState
+    ) {
+        let mark = state.packet.mark
+        log(
+            .matched(
+                ruleSetIndex(rules), rule, chain, depth: UInt16(clamping: depth), skipped: skipped, mark: mark), &state)
+    }
+
+    mutating func policyApplied(_ accepts: Bool, of chain: ChainID, in rules: CompiledRules, _ state: inout WalkState) {
+        log(.policy(ruleSetIndex(rules), chain, accepts: accepts), &state)
+    }
+
+    mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout WalkState) {
+        let text =
+            switch reason {
+            case .undeclaredChain: "the dump does not show the chain this rule leads to"
+            case .endlessJumps: "the jumps from this rule on do not end"
+            }
+        doubt(text, source: source(of: rule, in: rules), &state)
+    }
+
+    // MARK: - Connections
+
+    /// `nf_conntrack_in`, `resolve_normal_ct` (`nf_conntrack_core.c`).
+    mutating func lookUpConnection(_ hook: Hook, _ state: inout WalkState) {
+        // Seen before (loopback), or not to be tracked.
+        guard state.conntrackState.isEmpty else { return }
+        let tuple = state.packet.tuple
+        for (number, connection) in state.connections.enumerated() where connection.namespace == namespace.index {
+            if connection.original == tuple {
+                attach(number, isReply: false, &state)
+                return
+            }
+            if connection.reply == tuple {
+                attach(number, isReply: true, &state)
+                return
+            }
+        }
+        if usesRecordedConnections, attachRecorded(tuple, &state) { return }
+        guard Self.opensConnection(state.packet) else {
+            state.conntrackState = .invalid
+            log(.text(.conntrack, "conntrack knows no connection of this answer: INVALID", nil), &state)
+            return
+        }
+        state.connections.append(Connection(namespace: namespace.index, opening: tuple))
+        state.current = Int32(state.connections.count - 1)
+        state.conntrackState = .new
+        state.isReplyDirection = false
+        log(.text(.conntrack, "conntrack: a new connection", nil), &state)
+    }
+
+    private mutating func attach(_ number: Int, isReply: Bool, _ state: inout WalkState) {
+        state.current = Int32(number)
+        state.isReplyDirection = isReply
+        if isReply { state.connections[number].seenReply = true }
+        let connection = state.connections[number]
+        state.conntrackState = connection.seenReply ? .established : .new
+        let nat = connection.translatesDestination || connection.translatesSource
+        log(
+            .text(
+                .conntrack,
+                isReply
+                    ? "conntrack: the answer to \(connection.original)\(nat ? ", translated back" : "")"
+                    : "conntrack: known as \(connection.original)", nil), &state)
+    }
+
+    /// An entry of the dump decides where the user asked about that very source port.
+    private mutating func attachRecorded(_ tuple: ConntrackTuple, _ state: inout WalkState) -> Bool {
+        guard let entries = namespace.state.conntrack,
+            let entry = entries.first(where: { $0.original == tuple || $0.reply == tuple })
+        else { return false }
+        var connection = Connection(namespace: namespace.index, opening: entry.original)
+        connection.reply = entry.reply
+        connection.mark = entry.mark
+        connection.seenReply = !entry.isUnreplied
+        connection.isConfirmed = true
+        connection.isRecorded = true
+        connection.destinationSettled = true
+        connection.sourceSettled = true
+        let plain = entry.original.reversed
+        connection.translatesDestination =
+            entry.reply.source != plain.source || entry.reply.sourcePort != plain.sourcePort
+        connection.translatesSource =
+            entry.reply.destination != plain.destination || entry.reply.destinationPort != plain.destinationPort
+        state.connections.append(connection)
+        log(.text(.conntrack, "the recorded entry \(entry.original) decides", entry.source), &state)
+        attach(state.connections.count - 1, isReply: entry.reply == tuple && entry.original != tuple, &state)
+        return true
+    }
+
+    /// Whether conntrack makes an entry for a packet it does not know (`tcp_new`, `icmp_new`, `sctp_new`).
+    private static func opensConnection(_ packet: Packet) -> Bool {
+        switch packet.ipProtocol {
+        case .tcp: packet.tcpFlags & 0x12 != 0x12
+        case .icmp: [8, 13, 15, 17].contains(packet.destinationPort >> 8)
+        case .icmpv6: [128, 139].contains(packet.destinationPort >> 8)
+        default: true
+        }
+    }
+
+    func needsTranslation(_ hook: Hook, _ state: WalkState) -> Bool {
+        guard state.current >= 0, state.conntrackState == .new || state.conntrackState == .related else { return false }
+        let connection = state.connections[Int(state.current)]
+        guard !state.isReplyDirection else { return false }
+        switch hook {
+        case .prerouting, .output: return !connection.destinationSettled
+        case .postrouting, .input: return !connection.sourceSettled
+        case .forward: return false
+        }
+    }
+
+    mutating func settleWithoutTranslation(_ hook: Hook, _ state: inout WalkState) {
+        guard state.current >= 0 else { return }
+        switch hook {
+        case .prerouting, .output: state.connections[Int(state.current)].destinationSettled = true
+        case .postrouting, .input: state.connections[Int(state.current)].sourceSettled = true
+        case .forward: break
+        }
+    }
+
+    /// `nf_nat_packet`: which half is rewritten depends on the hook, and on the direction.
+    mutating func rewrite(_ hook: Hook, _ state: inout WalkState) {
+        guard state.current >= 0 else { return }
+        let connection = state.connections[Int(state.current)]
+        let changesDestination = hook == .prerouting || hook == .output
+        let applies =
+            changesDestination != state.isReplyDirection
+            ? connection.translatesDestination : connection.translatesSource
+        guard applies else { return }
+        let target = state.isReplyDirection ? connection.original.reversed : connection.reply.reversed
+        let before = state.packet.tuple
+        if changesDestination {
+            state.packet.destination = target.destination
+            if state.packet.ipProtocol.hasPorts { state.packet.destinationPort = target.destinationPort }
+        } else {
+            state.packet.source = target.source
+            state.packet.sourcePort = target.sourcePort
+        }
+        let after = state.packet.tuple
+        guard before != after else { return }
+        let kind: Translation.Kind =
+            changesDestination ? .dnat : (state.wasMasqueraded && !state.isReplyDirection ? .masquerade : .snat)
+        log(.translated(kind, before: before, after: after), &state)
+    }
+}

@@ -1,0 +1,169 @@
+import ClewNet
+import ClewSnapshot
+
+/// The header fields and the kernel's notes (`struct sk_buff`) that decide a packet's way.
+struct Packet: Sendable, Hashable, BitwiseCopyable {
+    var source: IPAddress
+    var destination: IPAddress
+    var ipProtocol: IPProtocol
+    /// ICMP: the identifier.
+    var sourcePort: UInt16
+    /// ICMP: type << 8 | code.
+    var destinationPort: UInt16
+    var mark: UInt32 = 0
+    var ttl: UInt8 = 64
+    var tos: UInt8 = 0
+    var tcpFlags: UInt8 = 0
+    /// Bytes, with the IP header.
+    var length: UInt16 = 60
+    var input = LinkIndex.none
+    var output = LinkIndex.none
+    /// The bridge ports it uses (`nf_bridge_info`); ``LinkIndex/none`` also where the port is not known.
+    var bridgeInput = LinkIndex.none
+    var bridgeOutput = LinkIndex.none
+    /// Whether it came through a bridge that calls iptables.
+    var hasBridgeInfo = false
+    /// Whether it is being bridged, so that ``bridgeOutput`` is set or unknown.
+    var isBridged = false
+
+    var family: AddressFamily { destination.family }
+
+    var tuple: ConntrackTuple {
+        get {
+            ConntrackTuple(
+                source: source, destination: destination, ipProtocol: ipProtocol, sourcePort: sourcePort,
+                destinationPort: destinationPort)
+        }
+        set {
+            source = newValue.source
+            destination = newValue.destination
+            sourcePort = newValue.sourcePort
+            destinationPort = newValue.destinationPort
+        }
+    }
+
+    static let syn: UInt8 = 0x02
+    static let synAck: UInt8 = 0x12
+
+    /// The first packet of a connection.
+    init(opening tuple: ConntrackTuple) {
+        source = tuple.source
+        destination = tuple.destination
+        ipProtocol = tuple.ipProtocol
+        sourcePort = tuple.sourcePort
+        destinationPort = tuple.destinationPort
+        if ipProtocol == .tcp { tcpFlags = Self.syn }
+    }
+
+    /// The first answer to a packet that arrived as `packet`.
+    init(answering packet: Packet) {
+        self.init(opening: packet.tuple.reversed)
+        if ipProtocol == .tcp { tcpFlags = Self.synAck }
+        tos = packet.tos
+    }
+
+    /// Forgets what belongs to one namespace, as crossing a veth pair does (`skb_scrub_packet`).
+    mutating func leaveNamespace() {
+        mark = 0
+        leaveDevice()
+    }
+
+    mutating func leaveDevice() {
+        input = .none
+        output = .none
+        bridgeInput = .none
+        bridgeOutput = .none
+        hasBridgeInfo = false
+        isBridged = false
+    }
+}
+
+/// A conntrack entry that the traced connection has made, or that was recorded and it uses (`struct nf_conn`).
+struct Connection: Sendable, Hashable, BitwiseCopyable {
+    var namespace: NamespaceIndex
+    var original: ConntrackTuple
+    var reply: ConntrackTuple
+    var mark: UInt32 = 0
+    var seenReply = false
+    var isConfirmed = false
+    /// `IPS_DST_NAT_DONE`, `IPS_SRC_NAT_DONE`: the manipulation is settled, if only as "none".
+    var destinationSettled = false
+    var sourceSettled = false
+    /// `IPS_DST_NAT`, `IPS_SRC_NAT`: it changes something.
+    var translatesDestination = false
+    var translatesSource = false
+    var isRecorded = false
+
+    init(namespace: NamespaceIndex, opening tuple: ConntrackTuple) {
+        self.namespace = namespace
+        original = tuple
+        reply = tuple.reversed
+    }
+}
+
+/// What IPVS remembers of a connection (`struct ip_vs_conn`), method masquerade.
+struct IPVSConnection: Sendable, Hashable, BitwiseCopyable {
+    var namespace: NamespaceIndex
+    var client: SocketAddress
+    var virtual: SocketAddress
+    var real: SocketAddress
+    var ipProtocol: IPProtocol
+}
+
+/// The inner packet of a tunnel, kept while the outer one walks the underlay.
+struct Encapsulated: Sendable, Hashable, BitwiseCopyable {
+    enum Kind: Sendable, Hashable, BitwiseCopyable { case vxlan(vni: UInt32), ipip, udpTunnel }
+    var kind: Kind
+    var inner: Packet
+    /// VXLAN: the inner frame's destination.
+    var destinationMAC: MACAddress?
+    var isReply: Bool
+}
+
+/// One branch on its way.
+struct WalkState: Sendable {
+    var packet: Packet
+    /// The last event of its path.
+    var path = PathIndex.root
+    var connections: [Connection] = []
+    var virtualConnections: [IPVSConnection] = []
+    var outer: [Encapsulated] = []
+    /// The entry of `connections` the packet belongs to, or -1.
+    var current: Int32 = -1
+    /// Exactly one of invalid, new, related, established, untracked; empty before conntrack has seen the packet.
+    var conntrackState: ConntrackStates = []
+    var isReplyDirection = false
+    /// The way back: the packet is the receiver's answer.
+    var isReply = false
+    /// Something on the way is not modelled, so that the end is not certain.
+    var isUncertain = false
+    var wasMasqueraded = false
+    /// IPVS has handled it in this namespace (`skb->ipvs_property`).
+    var isVirtual = false
+    /// A bridge carried the packet past the conntrack entry that would have translated it.
+    var bypass: Bypass?
+    /// Where the request left the snapshot, for the answer to come in.
+    var exit: LinkReference?
+    /// Whom the packet is sent to on the outgoing link: the gateway, or the destination itself.
+    var nextHop: IPAddress?
+    /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
+    var layer2Steps: UInt8 = 0
+
+    init(packet: Packet) { self.packet = packet }
+
+    /// The link layer is left: the next namespace's conntrack sees a packet it does not know.
+    mutating func forgetConnection() {
+        current = -1
+        conntrackState = []
+        isReplyDirection = false
+        isVirtual = false
+    }
+}
+
+/// A packet that a bridge forwarded without calling iptables, though a connection of that namespace waits for it.
+struct Bypass: Sendable, Hashable {
+    var namespace: NamespaceIndex
+    var bridge: LinkIndex
+    var sysctl: Sysctl?
+    var key: String
+}

@@ -1,0 +1,281 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+/// Puts walked branches into words, and draws the verdict.
+struct TraceAssembly {
+    let tracer: Tracer
+    let branches: [WalkedBranch]
+    /// There were more branches than are told apart.
+    let isIncomplete: Bool
+
+    private var world: World { tracer.world }
+    private var flow: Flow { tracer.flow }
+    private var notes: [TraceNote] { tracer.interpreter.domain.notes }
+
+    init(tracer: Tracer, branches: [WalkedBranch], isIncomplete: Bool) {
+        self.tracer = tracer
+        self.branches = branches
+        self.isIncomplete = isIncomplete
+    }
+
+    /// A branch, with what its certainty hangs on.
+    struct Assembled {
+        var branch: TraceBranch
+        var forks: [Int32: Bool]
+        var forkNotes: [Int32: Int32]
+        var assumed: [Int32]
+        var uncertain: [Int32]
+    }
+
+    func trace() -> Trace {
+        var assembled = branches.map(assemble)
+        let openNotes = settleForks(&assembled)
+        assembled.sort { $0.branch.probability > $1.branch.probability }
+        var unknowns: [TraceNote] = []
+        var assumptions: [TraceNote] = []
+        var seen = Set<TraceNote>()
+        for number in assembled.flatMap(\.uncertain) + openNotes where seen.insert(notes[Int(number)]).inserted {
+            unknowns.append(notes[Int(number)])
+        }
+        for number in assembled.flatMap(\.assumed) where seen.insert(notes[Int(number)]).inserted {
+            assumptions.append(notes[Int(number)])
+        }
+        if isIncomplete { unknowns.append(TraceNote("there are more branches than are told apart")) }
+        let outcomes = assembled.map(\.branch.outcome)
+        return Trace(
+            flow: flow, verdict: Self.verdict(outcomes, isIncomplete: isIncomplete),
+            branches: assembled.map(\.branch), assumptions: assumptions, unknowns: unknowns)
+    }
+
+    static func verdict(_ outcomes: [BranchOutcome], isIncomplete: Bool = false) -> TraceVerdict {
+        let fails = outcomes.contains(.fails)
+        if outcomes.isEmpty { return .unknown }
+        if isIncomplete { return fails ? .partly : .unknown }
+        if outcomes.allSatisfy({ $0 == .works }) { return .works }
+        if outcomes.allSatisfy({ $0 == .fails }) { return .fails }
+        return fails ? .partly : .unknown
+    }
+
+    // MARK: - Forks on what is unknown
+
+    /// What must be equal on both sides of an unknown for it not to matter.
+    private struct Signature: Hashable {
+        var disposition: Disposition
+        var dnat: SocketAddress?
+        var snat: IPAddress?
+        var outcome: BranchOutcome
+        var reply: Disposition?
+        var receiver: Receiver?
+        var probability: Fraction
+    }
+
+    private static func signature(_ branch: TraceBranch) -> Signature {
+        Signature(
+            disposition: branch.disposition, dnat: branch.dnat, snat: branch.snat, outcome: branch.outcome,
+            reply: branch.reply?.disposition, receiver: branch.deliveredTo, probability: branch.probability)
+    }
+
+    /// Decides what both ends of an unknown agree on; gives back the notes of those that matter.
+    private func settleForks(_ assembled: inout [Assembled]) -> [Int32] {
+        var open: [Int32] = []
+        while let fork = assembled.flatMap(\.forks.keys).max() {
+            let taken = assembled.indices.filter { assembled[$0].forks[fork] == true }
+            let other = assembled.indices.filter { assembled[$0].forks[fork] == false }
+            let note = (taken + other).first.flatMap { assembled[$0].forkNotes[fork] }
+            let left = Set(taken.map { Self.signature(assembled[$0].branch) })
+            let right = Set(other.map { Self.signature(assembled[$0].branch) })
+            for index in taken + other { assembled[index].forks[fork] = nil }
+            if left == right {
+                for index in other.sorted(by: >) { assembled.remove(at: index) }
+                continue
+            }
+            let outcomes = Set((taken + other).map { assembled[$0].branch.outcome })
+            if outcomes.count == 1, outcomes != [.works] { continue }
+            let dispositions = Set((taken + other).map { assembled[$0].branch.disposition })
+            for index in taken + other {
+                assembled[index].branch.outcome = .unknown
+                if dispositions.count > 1 { assembled[index].branch.disposition = .indeterminate }
+            }
+            if let note { open.append(note) }
+        }
+        return open
+    }
+
+    // MARK: - One branch
+
+    private func assemble(_ walked: WalkedBranch) -> Assembled {
+        let events = tracer.interpreter.domain.arena.events(to: walked.leaf)
+        var result = Assembled(
+            branch: TraceBranch(probability: .one, disposition: walked.forward.disposition), forks: [:], forkNotes: [:],
+            assumed: [], uncertain: [])
+        for event in events {
+            switch event {
+            case .chance(let numerator, let denominator):
+                result.branch.probability = result.branch.probability * Fraction(numerator, denominator)
+            case .unknown(let fork, let taken, let note):
+                result.forks[fork] = taken
+                result.forkNotes[fork] = note
+            case .assumed(let note): result.assumed.append(note)
+            case .uncertain(let note): result.uncertain.append(note)
+            default: break
+            }
+        }
+        describeEnds(walked, &result.branch)
+        let account = PathAccount(world: world, opening: openingTuple(walked), events: events)
+        result.branch.hops = account.hops
+        result.branch.translations = account.translations
+        result.branch.reply?.hops = account.replyHops
+        return result
+    }
+
+    private func openingTuple(_ walked: WalkedBranch) -> ConntrackTuple {
+        let state = walked.forward.state
+        let first = tracer.interpreter.domain.arena.events(to: state.path).lazy.compactMap { event -> ConntrackTuple? in
+            switch event {
+            case .translated(_, let before, _): before
+            default: nil
+            }
+        }.first
+        // Inside a tunnel the state's packet is the outer one: the inner one is what the flow is about.
+        return first ?? (state.outer.first?.inner ?? state.packet).tuple
+    }
+
+    private func describeEnds(_ walked: WalkedBranch, _ branch: inout TraceBranch) {
+        let forward = walked.forward
+        let packet = forward.state.outer.first?.inner ?? forward.state.packet
+        let opening = openingTuple(walked)
+        let sent = SocketAddress(flow.destination, flow.destinationPort)
+        let got = SocketAddress(packet.destination, packet.destinationPort)
+        if got != sent { branch.dnat = flow.ipProtocol.hasPorts ? got : SocketAddress(got.address, 0) }
+        let source = originalSource(forward.state) ?? opening.source
+        if packet.source != source { branch.snat = packet.source }
+        branch.isMasqueraded = forward.state.wasMasqueraded
+        branch.reason = forward.reason
+        branch.decidedBy = forward.decision
+        if forward.disposition == .delivered { branch.deliveredTo = receiver(forward, got) }
+        guard let reply = walked.reply else {
+            branch.outcome = outcomeWithoutReply(forward)
+            return
+        }
+        judge(reply, forward, source, opening, &branch)
+    }
+
+    private func originalSource(_ state: WalkState) -> IPAddress? {
+        state.connections.first?.original.source
+    }
+
+    private func outcomeWithoutReply(_ forward: WalkEnd) -> BranchOutcome {
+        if forward.state.isUncertain { return .unknown }
+        return switch forward.disposition {
+        case .dropped, .rejected, .noRoute, .looped: .fails
+        case .delivered, .leavesSnapshot, .indeterminate: .unknown
+        }
+    }
+
+    private func receiver(_ end: WalkEnd, _ address: SocketAddress) -> Receiver? {
+        switch end.place {
+        case .namespace(let index):
+            let namespace = world[index]
+            return Receiver(node: namespace.node, pod: namespace.isHost ? nil : namespace.name, address: address)
+        case .inferredPod(let attachment, let own):
+            let name = world.podObject(having: own)?.name.description
+            return Receiver(node: world[attachment.host].node, pod: name ?? own.description, address: address)
+        case .outside, .uncollected, .nowhere: return nil
+        }
+    }
+
+    // MARK: - The way back
+
+    private func judge(
+        _ reply: WalkEnd, _ forward: WalkEnd, _ source: IPAddress, _ opening: ConntrackTuple,
+        _ branch: inout TraceBranch
+    ) {
+        let packet = reply.state.outer.first?.inner ?? reply.state.packet
+        var expected = opening
+        expected.source = source
+        expected.destination = flow.destination
+        expected.destinationPort = flow.destinationPort
+        expected = expected.reversed
+        let isHome = arrivedHome(reply, source)
+        var result = ReplyTrace(disposition: reply.disposition, reason: reply.reason, decidedBy: reply.decision, hops: [])
+        var works = false
+        if isHome, packet.tuple == expected {
+            works = true
+        } else if isHome {
+            result.disposition = .dropped
+            explainStranger(packet, expected, reply, &result)
+        } else if reply.disposition == .delivered || (reply.disposition == .leavesSnapshot && reply.place == .outside) {
+            result.disposition = reply.disposition == .delivered ? .dropped : reply.disposition
+            result.reason = "the reply goes astray: \(reply.reason)"
+        }
+        branch.reply = result
+        if reply.state.isUncertain || reply.disposition == .indeterminate || (!isHome && reply.place == .uncollected) {
+            branch.outcome = .unknown
+            branch.reason = works ? forward.reason : "the reply: \(result.reason)"
+            return
+        }
+        branch.outcome = works ? .works : .fails
+        if !works {
+            branch.reason = result.reason.hasPrefix("the reply") ? result.reason : "the reply: \(result.reason)"
+            branch.decidedBy = result.decidedBy
+        }
+    }
+
+    /// The answer reached its host or pod, but from an address it never wrote to.
+    private func explainStranger(
+        _ packet: Packet, _ expected: ConntrackTuple, _ reply: WalkEnd, _ result: inout ReplyTrace
+    ) {
+        let ports = packet.ipProtocol.hasPorts
+        let from = SocketAddress(packet.source, ports ? packet.sourcePort : 0)
+        let wanted = SocketAddress(expected.source, ports ? expected.sourcePort : 0)
+        if let bypass = reply.state.bypass {
+            let namespace = world[bypass.namespace]
+            let bridge = namespace.link(bypass.bridge)?.name ?? "the bridge"
+            let value = bypass.sysctl.map { "\(bypass.key) = \($0.value)" } ?? "\(bypass.key) is missing"
+            result.reason =
+                "the reply skips conntrack on \(namespace.node): \(bridge) bridges it past iptables (\(value)), so it comes from \(from), not from \(wanted)"
+            result.decidedBy = Decision(node: namespace.node, source: bypass.sysctl?.source, text: value)
+        } else {
+            result.reason = "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"
+        }
+    }
+
+    private func arrivedHome(_ reply: WalkEnd, _ source: IPAddress) -> Bool {
+        switch (flow.origin, reply.place) {
+        case (.host(let node), .namespace(let index)): return world.hosts[node] == index
+        case (.pod(let node, let address, _), .namespace(let index)):
+            return world[index].node == node && world.pods(having: address).contains(index)
+        case (.pod(_, let address, _), .inferredPod(_, let own)): return own == address
+        case (.outside, .outside): return reply.disposition == .leavesSnapshot
+        case (.outside(let address, _), .uncollected): return reply.state.packet.destination == address
+        default: return false
+        }
+    }
+}
+
+extension Trace {
+    /// Keeps what does not depend on the order of rule sets of equal priority, which no dump shows.
+    func agreeing(with other: Trace) -> Trace {
+        func signature(_ trace: Trace) -> [String] {
+            trace.branches.map {
+                "\($0.probability) \($0.disposition) \($0.dnat?.description ?? "") \($0.snat?.description ?? "") \($0.outcome)"
+            }.sorted()
+        }
+        if signature(self) == signature(other) { return self }
+        var result = self
+        let note = TraceNote(
+            "two rule sets are registered at the same hook with the same priority; which runs first is not in any dump, and it matters")
+        if verdict == other.verdict, verdict == .fails { return self }
+        result.unknowns.append(note)
+        for index in result.branches.indices {
+            result.branches[index].outcome = .unknown
+            let same = other.branches.contains {
+                $0.dnat == result.branches[index].dnat && $0.disposition == result.branches[index].disposition
+            }
+            if !same { result.branches[index].disposition = .indeterminate }
+        }
+        result.verdict = .unknown
+        return result
+    }
+}

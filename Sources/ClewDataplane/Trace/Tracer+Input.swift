@@ -1,0 +1,220 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+extension Tracer {
+    /// `ip_rcv`: the packet has come in by a link of this namespace and is meant for its IP layer.
+    mutating func receive(_ state: WalkState, on link: LinkIndex, of namespace: CompiledNamespace) {
+        move(to: namespace)
+        var state = state
+        state.packet.input = link
+        state.packet.output = .none
+        log(.enter(namespace.index, link), &state)
+        doubtUnmodelledPaths(on: link, of: namespace, &state)
+        for passed in traverse(.prerouting, namespace, state) {
+            routeInput(passed, namespace)
+        }
+    }
+
+    mutating func doubtUnmodelledPaths(on link: LinkIndex, of namespace: CompiledNamespace, _ state: inout WalkState) {
+        guard let device = namespace.link(link), !device.isLoopback else { return }
+        if device.hasXDP { doubt("an XDP program on \(device.name) is not modelled", source: device.source, &state) }
+        for path in namespace.state.unmodelled {
+            switch path.kind {
+            case .xdp, .tc, .openVSwitch:
+                guard path.device == nil || path.device == device.name else { continue }
+            case .netfilter, .xfrm, .flowtable: break
+            case .ebtables, .cgroup: continue
+            }
+            doubt("\(path.kind.rawValue) on \(path.device ?? namespace.place) is not modelled: \(path.text)", source: path.source, &state)
+        }
+    }
+
+    /// `ip_route_input_slow` (`route.c`), `ip6_route_input`.
+    mutating func routeInput(_ state: WalkState, _ namespace: CompiledNamespace) {
+        let packet = state.packet
+        guard let device = namespace.link(packet.input) else {
+            end(state, .indeterminate, "the packet came in by a device of \(namespace.place) that is not known")
+            return
+        }
+        if device.isLoopback {
+            deliverLocally(state, namespace)
+            return
+        }
+        guard passesMartianChecks(state, device, namespace) else { return }
+        var query = RouteQuery(destination: packet.destination, source: packet.source)
+        query.mark = packet.mark
+        query.tos = packet.tos
+        query.ipProtocol = packet.ipProtocol
+        query.sourcePort = packet.sourcePort
+        query.destinationPort = packet.destinationPort
+        query.inputLink = device.name
+        switch namespace.router.lookUp(query) {
+        case .unknown(let why):
+            for (routed, way) in routeInputWithoutTable(state, namespace, why) {
+                if case .local = way { deliverLocally(routed, namespace) }
+            }
+        case .none:
+            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
+        case .forbidden(let rule):
+            end(
+                state, .noRoute, "a policy rule on \(namespace.place) forbids \(packet.destination)",
+                source: rule.source, text: rule.text)
+        case .found(let number):
+            let route = namespace.router.routes[number]
+            if route.type == .unicast, !mayForward(state, device, namespace) { return }
+            if route.type == .local || route.type == .unicast, !passesSourceCheck(state, device, namespace) { return }
+            for (routed, way) in follow(route, state, namespace, isOutput: false) {
+                switch way {
+                case .local: deliverLocally(routed, namespace)
+                case .out(let link, let nextHop, let mtu):
+                    forward(routed, by: link, to: nextHop, mtu, namespace)
+                }
+            }
+        }
+    }
+
+    private mutating func routeInputWithoutTable(
+        _ state: WalkState, _ namespace: CompiledNamespace, _ why: String
+    ) -> [(WalkState, Way)] {
+        var state = state
+        if namespace.links.contains(where: { $0.addresses.contains { $0.address.address == state.packet.destination } }) {
+            return [(state, .local)]
+        }
+        doubt("routes of \(namespace.place) were not collected", &state)
+        end(state, .leavesSnapshot, "\(why) on \(namespace.place)", place: .uncollected)
+        return []
+    }
+
+    private mutating func passesMartianChecks(
+        _ state: WalkState, _ device: Link, _ namespace: CompiledNamespace
+    ) -> Bool {
+        let packet = state.packet
+        guard packet.source.isLoopback || packet.destination.isLoopback else { return true }
+        if packet.family == .ipv4, setting("route_localnet", of: device.name, namespace, combine: .or) { return true }
+        let key = "net.ipv4.conf.\(device.name).route_localnet"
+        end(
+            state, .dropped, "a martian: \(packet.tuple) may not come in by \(device.name) on \(namespace.place)",
+            source: (namespace.sysctl(key) ?? namespace.sysctl("net.ipv4.conf.all.route_localnet"))?.source,
+            text: "\(key) = 0")
+        return false
+    }
+
+    /// `IN_DEV_FORWARD`: of the link the packet came in by; IPv6 looks at `all` alone.
+    private mutating func mayForward(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
+        let key: String
+        var value: Sysctl?
+        switch state.packet.family {
+        case .ipv4:
+            let own = "net.ipv4.conf.\(device.name).forwarding"
+            let slashed = "net.ipv4.conf.\(device.name.map { $0 == "." ? "/" : String($0) }.joined()).forwarding"
+            if let setting = namespace.sysctl(own) ?? namespace.sysctl(slashed) {
+                (key, value) = (own, setting)
+            } else {
+                key = "net.ipv4.ip_forward"
+                value = namespace.sysctl(key) ?? namespace.sysctl("net.ipv4.conf.all.forwarding")
+            }
+        case .ipv6:
+            key = "net.ipv6.conf.all.forwarding"
+            value = namespace.sysctl(key)
+        }
+        guard let value else { return true }
+        guard value.value == "0" else { return true }
+        end(
+            state, .dropped, "\(namespace.place) does not forward: \(key) is 0", source: value.source, text: "\(key) = 0")
+        return false
+    }
+
+    /// `fib_validate_source` (`fib_frontend.c`): a local source, and rp_filter. IPv6 has neither.
+    private mutating func passesSourceCheck(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
+        let packet = state.packet
+        guard packet.family == .ipv4, !packet.source.isZero else { return true }
+        let mode = number("rp_filter", of: device.name, namespace, combine: .max)
+        if namespace.router.isLocal(packet.source), !packet.source.isLoopback {
+            if setting("accept_local", of: device.name, namespace, combine: .or) { return true }
+            end(
+                state, .dropped,
+                "\(namespace.place) gets a packet from its own address \(packet.source) by \(device.name): a martian source",
+                source: namespace.sysctl("net.ipv4.conf.\(device.name).accept_local")?.source)
+            return false
+        }
+        guard mode > 0 else { return true }
+        var query = RouteQuery(destination: packet.source, source: packet.destination)
+        query.tos = packet.tos
+        if setting("src_valid_mark", of: device.name, namespace, combine: .or) { query.mark = packet.mark }
+        query.inputLink = nil
+        var reaches = false
+        var matches = false
+        if case .found(let number) = namespace.router.lookUp(query) {
+            let route = namespace.router.routes[number]
+            reaches = route.type == .unicast || (packet.source.isLoopback && route.type == .local)
+            matches = route.nextHops.contains { $0.device == device.name }
+        }
+        if matches || (mode == 2 && reaches) || (packet.source.isLoopback && reaches) { return true }
+        let key = "net.ipv4.conf.\(device.name).rp_filter"
+        let all = namespace.sysctl("net.ipv4.conf.all.rp_filter")
+        let own = namespace.sysctl(key)
+        let line = all?.value == String(mode) ? all : own
+        end(
+            state, .dropped,
+            "rp_filter on \(namespace.place): packets from \(packet.source) are not expected on \(device.name)",
+            source: line?.source, text: all?.value == String(mode) ? "net.ipv4.conf.all.rp_filter = \(mode)" : "\(key) = \(mode)")
+        return false
+    }
+
+    /// `ip_forward`
+    mutating func forward(
+        _ state: WalkState, by link: LinkIndex, to nextHop: IPAddress, _ mtu: UInt32?, _ namespace: CompiledNamespace
+    ) {
+        var state = state
+        guard state.packet.ttl > 1 else {
+            end(state, .looped, "goes round: its TTL ends on \(namespace.place)")
+            return
+        }
+        state.packet.ttl -= 1
+        state.layer2Steps = 0
+        state.packet.output = link
+        state.nextHop = nextHop
+        for passed in traverse(.forward, namespace, state) {
+            leave(passed, .out(link, nextHop: nextHop, mtu: mtu), namespace)
+        }
+    }
+
+    /// `ip_local_deliver`: INPUT, then a tunnel or a socket.
+    mutating func deliverLocally(_ state: WalkState, _ namespace: CompiledNamespace) {
+        for passed in traverse(.input, namespace, state) {
+            var passed = confirmed(passed)
+            if decapsulate(passed, namespace) { continue }
+            handToSocket(&passed, namespace)
+        }
+    }
+
+    private mutating func handToSocket(_ state: inout WalkState, _ namespace: CompiledNamespace) {
+        let packet = state.packet
+        guard !state.isReply, packet.ipProtocol.hasPorts, let sockets = namespace.state.sockets,
+            namespace.state.socketProtocols.contains(packet.ipProtocol)
+        else {
+            if !state.isReply, packet.ipProtocol.hasPorts {
+                assume("sockets of \(namespace.place) were not collected: something listens on \(packet.ipProtocol) port \(packet.destinationPort)", &state)
+            }
+            end(state, .delivered, "delivered to \(namespace.place)", place: .namespace(namespace.index))
+            return
+        }
+        let device = namespace.link(packet.input)?.name
+        let listener = sockets.first { socket in
+            socket.ipProtocol == packet.ipProtocol && socket.port == packet.destinationPort
+                && (packet.family == .ipv4 ? socket.acceptsIPv4 : socket.acceptsIPv6)
+                && (socket.address == nil || socket.address == packet.destination)
+                && (socket.device == nil || socket.device == device)
+        }
+        if let listener {
+            say(.socket, "a socket listens on \(packet.ipProtocol) port \(listener.port)", listener.source, &state)
+            end(state, .delivered, "delivered to \(namespace.place)", place: .namespace(namespace.index), source: listener.source)
+        } else {
+            let answer = packet.ipProtocol == .tcp ? "RST" : "port unreachable"
+            end(
+                state, .rejected,
+                "nobody listens on \(packet.ipProtocol) port \(packet.destinationPort) of \(namespace.place): \(answer)")
+        }
+    }
+}

@@ -1,0 +1,298 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+extension Tracer {
+    /// `dev_queue_xmit`: out of a link, to `state.nextHop`.
+    mutating func transmit(_ state: WalkState, on link: LinkIndex, of namespace: CompiledNamespace) {
+        move(to: namespace)
+        var state = state
+        guard let device = namespace.link(link) else {
+            end(state, .indeterminate, "the packet leaves \(namespace.place) by a device that is not known")
+            return
+        }
+        log(.sent(link), &state)
+        guard device.isUp else {
+            end(state, .dropped, "\(device.name) on \(namespace.place) is down", source: device.source)
+            return
+        }
+        doubtUnmodelledPaths(on: link, of: namespace, &state)
+        if namespace.isBridge(link) {
+            bridge(state, link, from: .host, of: namespace)
+            return
+        }
+        switch device.kind {
+        case .vxlan: wrapInVXLAN(state, link, namespace)
+        case .ipip: wrapInIPIP(state, link, namespace)
+        case .tun: wrapInUDP(state, link, namespace)
+        case .dummy: end(state, .dropped, "\(device.name) on \(namespace.place) is a dummy device", source: device.source)
+        case .loopback: receive(state, on: link, of: namespace)
+        case .sit, .gre, .geneve, .wireguard, .vrf, .ipvlan, .ifb:
+            doubt("devices such as \(device.name) are not modelled", source: device.source, &state)
+            end(state, .indeterminate, "leaves \(namespace.place) by \(device.name), which is not modelled", source: device.source)
+        case .unknown where device.name.hasPrefix("flannel.") || device.name.hasPrefix("vxlan"):
+            wrapInVXLAN(state, link, namespace)
+        case .unknown where device.name.hasPrefix("tunl"): wrapInIPIP(state, link, namespace)
+        case .unknown where device.name.hasPrefix("flannel") || device.name.hasPrefix("tun"):
+            wrapInUDP(state, link, namespace)
+        case .physical, .veth, .bridge, .vlan, .macvlan, .bond, .unknown:
+            transmitEthernet(state, link, device, namespace)
+        }
+    }
+
+    private mutating func transmitEthernet(
+        _ state: WalkState, _ link: LinkIndex, _ device: Link, _ namespace: CompiledNamespace
+    ) {
+        if let peer = world.peers[LinkReference(namespace: namespace.index, link: link)] {
+            arrive(state, at: peer)
+            return
+        }
+        let nextHop = state.nextHop ?? state.packet.destination
+        if let attachment = PodAttachment(of: nextHop, on: namespace, in: world), attachment.link == link {
+            arriveAtInferredPod(state, attachment, nextHop)
+            return
+        }
+        if !namespace.isHost {
+            // A pod whose host end was not recognised: its packets come in on the host.
+            arriveAtHostOf(namespace, state, link)
+            return
+        }
+        wire(state, on: link, of: namespace)
+    }
+
+    /// A collected pod whose device cannot be paired: the host's device is the one its own route to the pod names.
+    private mutating func arriveAtHostOf(_ pod: CompiledNamespace, _ state: WalkState, _ link: LinkIndex) {
+        guard let host = world.host(pod.node),
+            let attachment = PodAttachment(of: state.packet.source, on: host, in: world)
+        else {
+            end(state, .indeterminate, "the host end of \(pod.link(link)?.name ?? "the device") of \(pod.place) is not known")
+            return
+        }
+        var state = state
+        state.packet.leaveNamespace()
+        state.forgetConnection()
+        if attachment.isBridged {
+            bridge(state, attachment.link, from: attachment.port.map { .port($0) } ?? .unknownPort, of: host)
+        } else {
+            receive(state, on: attachment.link, of: host)
+        }
+    }
+
+    /// Out of the other end of a veth pair.
+    mutating func arrive(_ state: WalkState, at end: LinkReference) {
+        let namespace = world[end.namespace]
+        guard let device = namespace.link(end.link) else { return }
+        var state = state
+        state.packet.leaveNamespace()
+        state.forgetConnection()
+        move(to: namespace)
+        if !device.isUp {
+            self.end(state, .dropped, "\(device.name) of \(namespace.place) is down", source: device.source)
+            return
+        }
+        if let master = device.master ?? device.port?.bridge, namespace.isBridge(namespace.linkIndex(named: master)) {
+            bridge(state, namespace.linkIndex(named: master), from: .port(end.link), of: namespace)
+            return
+        }
+        let nextHop = state.nextHop ?? state.packet.destination
+        guard answers(for: nextHop, on: device, namespace, &state) else {
+            self.end(state, .dropped, "\(namespace.place) does not answer for \(nextHop) on \(device.name)", source: device.source)
+            return
+        }
+        receive(state, on: end.link, of: namespace)
+    }
+
+    /// Whether a namespace answers ARP or neighbour solicitations for an address on a link (`arp_process`).
+    private mutating func answers(
+        for address: IPAddress, on device: Link, _ namespace: CompiledNamespace, _ state: inout WalkState
+    ) -> Bool {
+        if namespace.router.isLocal(address) { return true }
+        if device.addresses.contains(where: { $0.address.address == address }) { return true }
+        if namespace.state.links == nil || !namespace.router.isKnown(address.family) { return true }
+        let proxies = number(
+            address.family == .ipv4 ? "proxy_arp" : "proxy_ndp", of: device.name, namespace, combine: .or,
+            family: address.family == .ipv4 ? "ipv4" : "ipv6")
+        if proxies != 0 { return true }
+        // Link-local gateways (169.254.1.1, fe80::…) answer by proxy or from the link's own MAC-derived address.
+        if address.isLinkLocal {
+            let key = "net.ipv4.conf.\(device.name).proxy_arp"
+            if let known = namespace.sysctl(key), known.value == "0", address.family == .ipv4 { return false }
+            assume("\(namespace.place) answers for \(address) on \(device.name)", &state)
+            return true
+        }
+        return false
+    }
+
+    // MARK: - Pods that were not collected
+
+    mutating func arriveAtInferredPod(_ state: WalkState, _ attachment: PodAttachment, _ nextHop: IPAddress) {
+        let host = world[attachment.host]
+        var state = state
+        state.packet.leaveNamespace()
+        state.forgetConnection()
+        move(to: host)
+        let address = state.packet.destination
+        guard address == nextHop else {
+            end(state, .dropped, "the pod \(nextHop) on \(host.node) gets a packet for \(address)")
+            return
+        }
+        log(.enterInferred(podName(address), host.index), &state)
+        assumePod(address, attachment, host, &state)
+        end(state, .delivered, "delivered to \(podName(address)) on \(host.node)", place: .inferredPod(attachment, address))
+    }
+
+    func podName(_ address: IPAddress) -> String {
+        world.podObject(having: address).map { "pod \($0.name)" } ?? "pod \(address)"
+    }
+
+    private mutating func assumePod(
+        _ address: IPAddress, _ attachment: PodAttachment, _ host: CompiledNamespace, _ state: inout WalkState
+    ) {
+        let device = host.link(attachment.link)?.name ?? "?"
+        let route = host.router.routes[attachment.route]
+        assume(
+            "the namespace of \(podName(address)) was not collected: it is taken to be behind \(device) of \(host.node), with a default route to the node",
+            source: route.source, &state)
+        if let neighbor = host.state.neighbors?.first(where: { $0.address == address }),
+            neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE")
+        {
+            assume("the neighbour entry of \(address) was \(neighbor.states.joined(separator: ",")) when it was collected", source: neighbor.source, &state)
+        }
+        if world.knowsPods, world.podObject(having: address) == nil {
+            let seen = host.state.neighbors?.contains { $0.address == address && $0.mac != nil } ?? false
+            if !seen, !state.isReply {
+                doubt("no pod of the API has the address \(address): whether anything answers there is not known", &state)
+            }
+        }
+    }
+
+    /// A pod that was not collected sends: to its own network directly, else to the node.
+    mutating func sendFromInferredPod(_ state: WalkState, _ attachment: PodAttachment, _ address: IPAddress) {
+        let host = world[attachment.host]
+        move(to: host)
+        var state = state
+        log(.enterInferred(podName(address), host.index), &state)
+        guard attachment.isBridged else {
+            state.nextHop = nil
+            receive(state, on: attachment.link, of: host)
+            return
+        }
+        let destination = state.packet.destination
+        let network = host.link(attachment.link)?.addresses.first {
+            $0.address.family == destination.family && $0.address.contains(address)
+        }
+        let onLink = network.map { $0.address.contains(destination) } ?? false
+        state.nextHop = onLink ? destination : network?.address.address
+        if network == nil {
+            // Without the bridge's address the pod's gateway is not known, but it is the node.
+            receive(state, on: attachment.link, of: host)
+            return
+        }
+        bridge(state, attachment.link, from: attachment.port.map { .port($0) } ?? .unknownPort, of: host)
+    }
+
+    // MARK: - Between nodes
+
+    /// Onto a wire between nodes: to the node that owns the next hop, else to whoever the fabric would bring it.
+    mutating func wire(_ state: WalkState, on link: LinkIndex, of namespace: CompiledNamespace) {
+        var state = state
+        state.packet.leaveNamespace()
+        state.forgetConnection()
+        let nextHop = state.nextHop ?? state.packet.destination
+        let exit = LinkReference(namespace: namespace.index, link: link)
+        let owners = world.hosts(having: nextHop).filter { $0 != namespace.index }
+        if let owner = owners.first {
+            if owners.count > 1 { doubt("several nodes have the address \(nextHop)", &state) }
+            enter(world[owner], state, towards: nextHop, sender: namespace)
+            return
+        }
+        if let node = world.nodeObject(having: nextHop), world.hosts[node.name] == nil {
+            leaveToUncollected(state, "node \(node.name) (\(nextHop))", exit)
+            return
+        }
+        fabric(state, nextHop, exit, namespace)
+    }
+
+    /// A gateway that nobody of the snapshot owns hands packets to the owner of their destination.
+    private mutating func fabric(
+        _ state: WalkState, _ gateway: IPAddress, _ exit: LinkReference, _ sender: CompiledNamespace
+    ) {
+        var state = state
+        let destination = state.packet.destination
+        switch world.owner(of: destination) {
+        case .host(let node):
+            guard let host = world.host(node) else { return }
+            if gateway != destination { assume("the gateway \(gateway) delivers \(destination) to \(node)", &state) }
+            enter(host, state, towards: destination, sender: sender)
+        case .pod(let node, _):
+            guard let host = world.host(node), host.index != sender.index else {
+                leaveOutside(state, exit)
+                return
+            }
+            assume("the network between the nodes delivers \(destination) to \(node) (by \(gateway))", &state)
+            enter(host, state, towards: nil, sender: sender)
+        case .uncollectedHost(let node): leaveToUncollected(state, "node \(node) (\(destination))", exit)
+        case .uncollectedPod(let node, let name):
+            let what = name.map { "pod \($0)" } ?? "a pod (\(destination))"
+            leaveToUncollected(state, node.map { "\(what) on node \($0)" } ?? what, exit)
+        case .nobody: leaveOutside(state, exit)
+        }
+    }
+
+    private mutating func enter(
+        _ host: CompiledNamespace, _ state: WalkState, towards address: IPAddress?, sender: CompiledNamespace
+    ) {
+        receive(state, on: host.uplink(for: address, from: sender), of: host)
+    }
+
+    private mutating func leaveToUncollected(_ state: WalkState, _ what: String, _ exit: LinkReference) {
+        var state = state
+        state.exit = exit
+        doubt("\(what) was not collected", &state)
+        end(state, .leavesSnapshot, "leaves for \(what), which was not collected", place: .uncollected)
+    }
+
+    private mutating func leaveOutside(_ state: WalkState, _ exit: LinkReference) {
+        var state = state
+        state.exit = exit
+        let node = world[exit.namespace].node
+        let device = world[exit.namespace].link(exit.link)?.name ?? "?"
+        if !state.isReply {
+            assume("\(state.packet.destination) belongs to nobody in the cluster; it is taken to be reached by \(device) of \(node) and to answer", &state)
+        }
+        end(state, .leavesSnapshot, "leaves \(node) by \(device) for \(state.packet.destination)", place: .outside)
+    }
+}
+
+extension CompiledNamespace {
+    /// The link a packet from another node comes in by.
+    func uplink(for address: IPAddress?, from sender: CompiledNamespace) -> LinkIndex {
+        if let address {
+            let number = links.firstIndex { link in
+                !link.isLoopback && link.kind != .dummy
+                    && link.addresses.contains { $0.address.address == address && $0.address.length < address.family.width }
+            }
+            if let number { return LinkIndex(rawValue: Int32(number)) }
+        }
+        // A link in a network it shares with the sender, else the one its default route leaves by.
+        let family = address?.family ?? .ipv4
+        let senderAddresses = sender.links.flatMap(\.addresses).map(\.address).filter { $0.length < $0.family.width && !$0.address.isLoopback && !$0.address.isLinkLocal }
+        for (number, link) in links.enumerated() where !link.isLoopback && !isBridge(LinkIndex(rawValue: Int32(number))) {
+            guard link.kind != .tun, link.kind != .vxlan, link.kind != .ipip, link.kind != .dummy else { continue }
+            let shared = link.addresses.contains { own in
+                own.address.length < own.address.family.width && !own.address.address.isLinkLocal
+                    && senderAddresses.contains { own.address.contains($0.address) && $0.contains(own.address.address) }
+            }
+            if shared { return LinkIndex(rawValue: Int32(number)) }
+        }
+        return defaultLink(family)
+    }
+
+    /// The link of the default route.
+    func defaultLink(_ family: AddressFamily) -> LinkIndex {
+        let route = router.routes.first {
+            $0.destination.family == family && $0.destination.length == 0 && $0.type == .unicast && $0.table == .main
+        }
+        return linkIndex(named: route?.nextHops.first?.device)
+    }
+}

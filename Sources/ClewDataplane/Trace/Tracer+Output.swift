@@ -1,0 +1,244 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+/// Where routing sends a packet.
+enum Way {
+    case local
+    case out(LinkIndex, nextHop: IPAddress, mtu: UInt32?)
+}
+
+extension Tracer {
+    /// `ip_local_out`: a process of this namespace sends.
+    mutating func sendLocally(_ state: WalkState, from namespace: CompiledNamespace) {
+        move(to: namespace)
+        var state = state
+        log(.enter(namespace.index, .none), &state)
+        for path in namespace.state.unmodelled where path.kind == .cgroup {
+            doubt("a BPF program may redirect sockets: \(path.text)", source: path.source, &state)
+        }
+        for (routed, way) in routeOutput(state, namespace, logs: true) {
+            sendOut(routed, way, namespace)
+        }
+    }
+
+    /// OUTPUT, then a second look at the routes where it changed the packet, then POSTROUTING.
+    mutating func sendOut(_ state: WalkState, _ way: Way, _ namespace: CompiledNamespace) {
+        var state = state
+        apply(way, namespace, &state)
+        let before = state.packet
+        for passed in traverse(.output, namespace, state) {
+            var passed = passed
+            guard
+                passed.packet.destination != before.destination || passed.packet.mark != before.mark
+                    || passed.packet.source != before.source
+            else {
+                leave(passed, way, namespace)
+                continue
+            }
+            passed.packet.output = .none
+            // `ip_route_me_harder`
+            for (rerouted, way) in routeOutput(passed, namespace, logs: true) {
+                var rerouted = rerouted
+                apply(way, namespace, &rerouted)
+                leave(rerouted, way, namespace)
+            }
+        }
+    }
+
+    func apply(_ way: Way, _ namespace: CompiledNamespace, _ state: inout WalkState) {
+        switch way {
+        case .local:
+            state.packet.output = namespace.loopback
+            state.nextHop = state.packet.destination
+        case .out(let link, let nextHop, _):
+            state.packet.output = link
+            state.nextHop = nextHop
+        }
+    }
+
+    /// POSTROUTING, and out of the namespace; local packets come in again through the loopback link.
+    mutating func leave(_ state: WalkState, _ way: Way, _ namespace: CompiledNamespace) {
+        switch way {
+        case .local:
+            for passed in traverse(.postrouting, namespace, state) {
+                var passed = confirmed(passed)
+                passed.packet.input = namespace.loopback
+                passed.packet.output = .none
+                receive(passed, on: namespace.loopback, of: namespace)
+            }
+        case .out(let link, _, let routeMTU):
+            guard fits(state, link, routeMTU, namespace) else { return }
+            for passed in traverse(.postrouting, namespace, state) {
+                transmit(confirmed(passed), on: link, of: namespace)
+            }
+        }
+    }
+
+    /// `nf_conntrack_confirm`
+    func confirmed(_ state: WalkState) -> WalkState {
+        guard state.current >= 0 else { return state }
+        var state = state
+        state.connections[Int(state.current)].isConfirmed = true
+        return state
+    }
+
+    private mutating func fits(
+        _ state: WalkState, _ link: LinkIndex, _ routeMTU: UInt32?, _ namespace: CompiledNamespace
+    ) -> Bool {
+        let mtu = [namespace.link(link)?.mtu, routeMTU].compactMap { $0 }.filter { $0 > 0 }.min()
+        guard let mtu, UInt32(state.packet.length) > mtu else { return true }
+        move(to: namespace)
+        end(
+            state, .dropped,
+            "needs \(state.packet.length) bytes, \(namespace.link(link)?.name ?? "the link") on \(namespace.place) carries \(mtu)",
+            source: namespace.link(link)?.source)
+        return false
+    }
+
+    /// `ip_route_output_key_hash`: every way the routes allow; a packet that has none ends here.
+    mutating func routeOutput(
+        _ state: WalkState, _ namespace: CompiledNamespace, logs: Bool
+    ) -> [(WalkState, Way)] {
+        move(to: namespace)
+        let packet = state.packet
+        var query = RouteQuery(destination: packet.destination, source: packet.source)
+        query.mark = packet.mark
+        query.tos = packet.tos
+        query.ipProtocol = packet.ipProtocol
+        query.sourcePort = packet.sourcePort
+        query.destinationPort = packet.destinationPort
+        switch namespace.router.lookUp(query) {
+        case .unknown(let why):
+            return routeWithoutTable(state, namespace, why)
+        case .none:
+            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
+            return []
+        case .forbidden(let rule):
+            end(
+                state, .noRoute, "a policy rule on \(namespace.place) forbids \(packet.destination)",
+                source: rule.source, text: rule.text)
+            return []
+        case .found(let number):
+            return follow(namespace.router.routes[number], state, namespace, isOutput: true)
+        }
+    }
+
+    /// Without routes only addresses of the namespace itself are certain.
+    private mutating func routeWithoutTable(
+        _ state: WalkState, _ namespace: CompiledNamespace, _ why: String
+    ) -> [(WalkState, Way)] {
+        var state = state
+        let destination = state.packet.destination
+        if destination.isLoopback || namespace.links.contains(where: { link in
+            link.addresses.contains { $0.address.address == destination }
+        }) {
+            return [(state, .local)]
+        }
+        doubt("routes of \(namespace.place) were not collected", &state)
+        end(state, .leavesSnapshot, "\(why) on \(namespace.place)", place: .uncollected)
+        return []
+    }
+
+    /// Takes a route: every next hop of it, with its share.
+    mutating func follow(
+        _ route: Route, _ state: WalkState, _ namespace: CompiledNamespace, isOutput: Bool
+    ) -> [(WalkState, Way)] {
+        var state = state
+        let packet = state.packet
+        switch route.type {
+        case .local, .broadcast, .anycast, .multicast:
+            say(.route, route.text, route.source, &state)
+            return [(state, .local)]
+        case .blackhole:
+            end(
+                state, isOutput ? .noRoute : .dropped, "a blackhole route on \(namespace.place) swallows \(packet.destination)",
+                source: route.source, text: route.text)
+            return []
+        case .unreachable, .prohibit, .throw, .nat:
+            end(
+                state, .noRoute, "the route on \(namespace.place) to \(packet.destination) says \(route.type.rawValue)",
+                source: route.source, text: route.text)
+            return []
+        case .unicast: break
+        }
+        let hops = namespace.router.liveHops(route)
+        guard !hops.isEmpty else {
+            end(
+                state, .noRoute, "the route on \(namespace.place) to \(packet.destination) has no usable device",
+                source: route.source, text: route.text)
+            return []
+        }
+        let total = hops.reduce(UInt64(0)) { $0 + UInt64($1.weight) }
+        var result: [(WalkState, Way)] = []
+        for hop in hops {
+            var own = state
+            if hops.count > 1 { log(.chance(numerator: UInt64(hop.weight), denominator: total), &own) }
+            say(.route, route.text, route.source, &own)
+            if let way = way(hop, route, namespace, isOutput: isOutput, &own) { result.append((own, way)) }
+        }
+        return result
+    }
+
+    private mutating func way(
+        _ hop: NextHop, _ route: Route, _ namespace: CompiledNamespace, isOutput: Bool, _ state: inout WalkState
+    ) -> Way? {
+        let link = namespace.linkIndex(named: hop.device)
+        guard let device = namespace.link(link) else {
+            doubt("the device of the route is not known: \(route.text)", source: route.source, &state)
+            end(state, .indeterminate, "the route on \(namespace.place) names no known device", source: route.source, text: route.text)
+            return nil
+        }
+        if let encapsulation = hop.encapsulation {
+            doubt("the route wraps packets (\(encapsulation)), which is not modelled", source: route.source, &state)
+        }
+        // `__mkroute_output`: a loopback source leaves only where route_localnet allows it.
+        if isOutput, state.packet.family == .ipv4, state.packet.source.isLoopback, !device.isLoopback,
+            !setting("route_localnet", of: device.name, namespace, combine: .or)
+        {
+            let key = "net.ipv4.conf.\(device.name).route_localnet"
+            let line = namespace.sysctl("net.ipv4.conf.all.route_localnet") ?? namespace.sysctl(key)
+            end(
+                state, .dropped, "a packet from \(state.packet.source) may not leave \(namespace.place) by \(device.name): route_localnet is 0",
+                source: line?.source, text: "\(key) = 0")
+            return nil
+        }
+        return .out(link, nextHop: hop.gateway ?? state.packet.destination, mtu: route.mtu)
+    }
+}
+
+extension CompiledNamespace {
+    var loopback: LinkIndex {
+        LinkIndex(rawValue: Int32(links.firstIndex { $0.isLoopback } ?? -1))
+    }
+}
+
+/// How the value for all links and the link's own come together (`linux/inetdevice.h`).
+enum SettingCombination { case or, and, max, own }
+
+extension Tracer {
+    /// `net.ipv4.conf.{all,LINK}.KEY` as a truth value.
+    func setting(
+        _ key: String, of link: String, _ namespace: CompiledNamespace, combine: SettingCombination
+    ) -> Bool {
+        number(key, of: link, namespace, combine: combine) != 0
+    }
+
+    func number(
+        _ key: String, of link: String, _ namespace: CompiledNamespace, combine: SettingCombination,
+        family: String = "ipv4"
+    ) -> Int {
+        func value(_ name: String) -> Int? {
+            namespace.sysctl("net.\(family).conf.\(name).\(key)").flatMap { Int($0.value) }
+        }
+        let all = value("all") ?? 0
+        // procps prints a dot in an interface name as a slash.
+        let own = value(link) ?? value(link.map { $0 == "." ? "/" : String($0) }.joined())
+        switch combine {
+        case .or: return all != 0 || (own ?? 0) != 0 ? 1 : 0
+        case .and: return all != 0 && (own ?? all) != 0 ? 1 : 0
+        case .max: return max(all, own ?? 0)
+        case .own: return own ?? value("default") ?? all
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+extension Tracer {
+    /// Walks the flow, and if the order of rule sets of equal priority could matter, also in the other order.
+    static func trace(_ flow: Flow, in world: World) -> Trace {
+        guard var tracer = Tracer(world: world, flow: flow) else {
+            return Trace(
+                flow: flow, verdict: .unknown, branches: [], assumptions: [],
+                unknowns: [TraceNote("the bundle holds no node")])
+        }
+        let trace = tracer.run()
+        guard tracer.metAmbiguousOrder, var other = Tracer(world: world, flow: flow, isReversed: true) else { return trace }
+        return trace.agreeing(with: other.run())
+    }
+
+    /// There, and for every end that was reached, back.
+    private mutating func run() -> Trace {
+        start()
+        let there = ends
+        var branches: [WalkedBranch] = []
+        for forward in there {
+            ends.removeAll(keepingCapacity: true)
+            guard answer(forward) else {
+                branches.append(WalkedBranch(forward: forward, reply: nil))
+                continue
+            }
+            let back = ends
+            branches += back.map { WalkedBranch(forward: forward, reply: $0) }
+        }
+        let isIncomplete = branches.count >= Self.mostEnds || there.count >= Self.mostEnds
+        return TraceAssembly(tracer: self, branches: branches, isIncomplete: isIncomplete).trace()
+    }
+
+    // MARK: - There
+
+    private mutating func start() {
+        switch flow.origin {
+        case .host(let node):
+            guard let host = world.host(node) else { return endWithoutSource("node \(node) was not collected") }
+            startLocally(in: host)
+        case .pod(let node, let address, _):
+            if let pod = world.pods(having: address).first(where: { world[$0].node == node }) {
+                startLocally(in: world[pod], source: address)
+                return
+            }
+            guard let host = world.host(node) else { return endWithoutSource("node \(node) was not collected") }
+            guard let attachment = PodAttachment(of: address, on: host, in: world) else {
+                return endWithoutSource("no route of \(node) leads to the pod \(address), and its namespace was not collected")
+            }
+            move(to: host)
+            var state = WalkState(packet: Packet(opening: openingTuple(from: address)))
+            assume(
+                "the namespace of \(podName(address)) was not collected: it is taken to be behind \(host.link(attachment.link)?.name ?? "?") of \(node), with a default route to the node",
+                source: host.router.routes[attachment.route].source, &state)
+            sendFromInferredPod(state, attachment, address)
+        case .outside(let address, let via): startOutside(address, via)
+        }
+    }
+
+    private mutating func startLocally(in namespace: CompiledNamespace, source: IPAddress? = nil) {
+        move(to: namespace)
+        guard let source = source ?? flow.source ?? sourceAddress(to: flow.destination, namespace) ?? ownSource(namespace)
+        else {
+            let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family))))
+            end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)")
+            return
+        }
+        sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source))), from: namespace)
+    }
+
+    /// Without routes: the node's address, to have one.
+    private func ownSource(_ namespace: CompiledNamespace) -> IPAddress? {
+        guard !namespace.router.isKnown(flow.family) else { return nil }
+        let node = world.snapshot.objects.nodes.first { $0.name == namespace.node }
+        return node?.internalIPs.first { $0.family == flow.family } ?? namespace.underlayAddress(flow.family)
+            ?? (flow.family == .ipv4 ? IPAddress(v4: 127, 0, 0, 1) : IPAddress(v6High: 0, low: 1))
+    }
+
+    private mutating func startOutside(_ address: IPAddress, _ via: String) {
+        guard let host = world.host(via) else { return endWithoutSource("node \(via) was not collected") }
+        move(to: host)
+        var state = WalkState(packet: Packet(opening: openingTuple(from: address)))
+        let link = entryLink(for: address, host)
+        let name = host.link(link)?.name ?? "a device that is not known"
+        log(.enterOutside, &state)
+        assume("\(address) is outside the snapshot; its packets enter \(via) by \(name)", &state)
+        receive(state, on: link, of: host)
+    }
+
+    /// Where packets from an address come in: by the link the node would answer through.
+    private func entryLink(for address: IPAddress, _ host: CompiledNamespace) -> LinkIndex {
+        if case .found(let number) = host.router.lookUp(RouteQuery(destination: address)),
+            let hop = host.router.liveHops(host.router.routes[number]).first
+        {
+            let link = host.linkIndex(named: hop.device)
+            if link != .none { return link }
+        }
+        let fallback = host.defaultLink(address.family)
+        if fallback != .none { return fallback }
+        let number = host.links.firstIndex { !$0.isLoopback && !$0.addresses.isEmpty } ?? -1
+        return LinkIndex(rawValue: Int32(number))
+    }
+
+    private mutating func endWithoutSource(_ reason: String) {
+        var state = WalkState(packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family))))
+        doubt(reason, &state)
+        end(state, .indeterminate, reason)
+    }
+
+    private func openingTuple(from source: IPAddress) -> ConntrackTuple {
+        ConntrackTuple(
+            source: source, destination: flow.destination, ipProtocol: flow.ipProtocol,
+            sourcePort: flow.sourcePort ?? freePort(source), destinationPort: flow.destinationPort)
+    }
+
+    /// A source port that no recorded entry of this source uses.
+    private func freePort(_ source: IPAddress) -> UInt16 {
+        var taken = Set<UInt16>()
+        for namespace in world.namespaces {
+            for entry in namespace.state.conntrack ?? [] where entry.original.source == source {
+                taken.insert(entry.original.sourcePort)
+            }
+        }
+        return (40_000...60_000).first { !taken.contains($0) } ?? 40_000
+    }
+
+    // MARK: - Back
+
+    /// Sends the receiver's first answer. False: there is nobody to answer.
+    private mutating func answer(_ forward: WalkEnd) -> Bool {
+        guard forward.disposition == .delivered || (forward.disposition == .leavesSnapshot && forward.place == .outside)
+        else { return false }
+        var state = forward.state
+        state.packet = Packet(answering: forward.state.packet)
+        state.isReply = true
+        state.outer = []
+        state.forgetConnection()
+        state.layer2Steps = 0
+        state.nextHop = nil
+        log(.turned, &state)
+        switch forward.place {
+        case .namespace(let index): sendLocally(state, from: world[index])
+        case .inferredPod(let attachment, let address): sendFromInferredPod(state, attachment, address)
+        case .outside:
+            guard let exit = forward.state.exit else { return false }
+            move(to: world[exit.namespace])
+            log(.enterOutside, &state)
+            receive(state, on: exit.link, of: world[exit.namespace])
+        case .nowhere, .uncollected: return false
+        }
+        return true
+    }
+}
+
+/// A branch there and back.
+struct WalkedBranch {
+    var forward: WalkEnd
+    var reply: WalkEnd?
+
+    var leaf: PathIndex { reply?.state.path ?? forward.state.path }
+}

@@ -1,0 +1,165 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+/// Walks one flow through the world, there and back, over every branch.
+struct Tracer {
+    let world: World
+    let flow: Flow
+    var interpreter: RuleInterpreter<PacketWalk>
+    var ends: [WalkEnd] = []
+    /// Rule sets of equal priority run in the opposite order.
+    let isReversed: Bool
+    /// Whether that order mattered anywhere.
+    var metAmbiguousOrder = false
+
+    /// Packets that IPVS gave to a local real server: they go on through the hook they were in.
+    var scheduled: [(hook: Hook, state: WalkState)] = []
+
+    /// More branches than that are not told apart.
+    static var mostEnds: Int { 4096 }
+    /// Frames carried by bridges in a row before it is called a loop.
+    static var mostLayer2Steps: UInt8 { 24 }
+
+    init?(world: World, flow: Flow, isReversed: Bool = false) {
+        guard let first = world.namespaces.first else { return nil }
+        self.world = world
+        self.flow = flow
+        self.isReversed = isReversed
+        interpreter = RuleInterpreter(domain: PacketWalk(world: world, namespace: first))
+        interpreter.domain.usesRecordedConnections = flow.sourcePort != nil
+    }
+
+    // MARK: - Ends
+
+    /// Records how a branch ended.
+    mutating func end(
+        _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace = .nowhere,
+        source: SourceLine? = nil, text: String? = nil
+    ) {
+        guard ends.count < Self.mostEnds else { return }
+        let decision = Decision(node: interpreter.domain.namespace.node, source: source, text: text ?? reason)
+        ends.append(
+            WalkEnd(state: state, disposition: disposition, reason: reason, decision: decision, place: place))
+    }
+
+    mutating func log(_ event: PathEvent, _ state: inout WalkState) { interpreter.domain.log(event, &state) }
+
+    mutating func say(_ kind: Step.Kind, _ text: String, _ source: SourceLine? = nil, _ state: inout WalkState) {
+        interpreter.domain.log(.text(kind, text, source), &state)
+    }
+
+    mutating func assume(_ text: String, source: SourceLine? = nil, _ state: inout WalkState) {
+        interpreter.domain.assume(text, source: source, &state)
+    }
+
+    mutating func doubt(_ text: String, source: SourceLine? = nil, _ state: inout WalkState) {
+        interpreter.domain.doubt(text, source: source, &state)
+    }
+
+    func namespace(_ index: NamespaceIndex) -> CompiledNamespace { world[index] }
+
+    mutating func move(to namespace: CompiledNamespace) { interpreter.domain.namespace = namespace }
+
+    // MARK: - Hooks
+
+    /// Sends a branch through a hook; those that do not pass it end here.
+    mutating func traverse(_ hook: Hook, _ namespace: CompiledNamespace, _ state: WalkState) -> [WalkState] {
+        let family = state.packet.family
+        if namespace.hasAmbiguousOrder { metAmbiguousOrder = true }
+        let entries = namespace.entries(hook, family, reversed: isReversed)
+        guard namespace.state.virtualServers?.isEmpty == false, hook != .prerouting, hook != .postrouting else {
+            return run(hook, entries, namespace, state)
+        }
+        let cut = namespace.virtualServerCut(hook, family)
+        var result: [WalkState] = []
+        for state in run(hook, Array(entries[..<cut]), namespace, state) {
+            for state in balance(hook, namespace, state) {
+                result += run(hook, Array(entries[cut...]), namespace, state, isContinued: true)
+            }
+        }
+        return result
+    }
+
+    private mutating func run(
+        _ hook: Hook, _ entries: [HookEntry], _ namespace: CompiledNamespace, _ state: WalkState,
+        isContinued: Bool = false
+    ) -> [WalkState] {
+        move(to: namespace)
+        var state = state
+        if !isContinued { log(.hook(hook), &state) }
+        var passed: [WalkState] = []
+        for (state, verdict) in Self.merged(interpreter.traverse(hook, entries, state)) {
+            switch verdict {
+            case .accept: passed.append(state)
+            case .drop: endByRule(state, .dropped, "dropped", namespace)
+            case .reject(let type):
+                endByRule(state, .rejected, "rejected with \(type.name(state.packet.family))", namespace)
+            case .unknown: endByRule(state, .indeterminate, "not modelled", namespace)
+            }
+        }
+        return passed
+    }
+
+    /// Two ways of an unknown that come out equal are one again.
+    private static func merged(
+        _ results: [(state: WalkState, verdict: Verdict)]
+    ) -> [(state: WalkState, verdict: Verdict)] {
+        results
+    }
+
+    /// The rule or policy that decided is the last event of the path.
+    private mutating func endByRule(
+        _ state: WalkState, _ disposition: Disposition, _ word: String, _ namespace: CompiledNamespace
+    ) {
+        let last = interpreter.domain.arena.events(to: state.path).last {
+            switch $0 {
+            case .matched, .policy: true
+            default: false
+            }
+        }
+        switch last {
+        case .matched(let set, let rule, let chain, _, _, _)?:
+            let rules = namespace.rules[Int(set.rawValue)].ruleSet
+            let line = rules.rules[Int(rule.rawValue)]
+            let table = rules.tables[Int(rules.chains[Int(chain.rawValue)].table.rawValue)].name
+            end(
+                state, disposition, "\(word) on \(namespace.place) in \(table) \(rules.name(of: chain))",
+                source: SourceLine(rules.artifact, line: line.line), text: rules.string(line.text))
+        case .policy(let set, let chain, _)?:
+            let rules = namespace.rules[Int(set.rawValue)].ruleSet
+            let entry = rules.chains[Int(chain.rawValue)]
+            let table = rules.tables[Int(entry.table.rawValue)].name
+            let name = rules.name(of: chain)
+            end(
+                state, disposition, "\(word) on \(namespace.place) by the policy of \(table) \(name)",
+                source: SourceLine(rules.artifact, line: entry.line), text: ":\(name) DROP (table \(table))")
+        default: end(state, disposition, "\(word) on \(namespace.place)")
+        }
+    }
+}
+
+/// How one branch ended, one way.
+struct WalkEnd {
+    var state: WalkState
+    var disposition: Disposition
+    var reason: String
+    var decision: Decision
+    var place: EndPlace
+}
+
+/// Where a packet has arrived.
+enum EndPlace: Hashable {
+    case nowhere
+    case namespace(NamespaceIndex)
+    case inferredPod(PodAttachment, IPAddress)
+    /// Nobody in the cluster has the address.
+    case outside
+    /// A node or pod that was not collected has it.
+    case uncollected
+}
+
+extension CompiledNamespace {
+    /// `worker-a`, or the pod's name.
+    var place: String { isHost ? node : "pod \(name)" }
+}

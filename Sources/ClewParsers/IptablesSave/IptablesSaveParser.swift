@@ -37,7 +37,16 @@ package enum IptablesSaveParser {
                 ruleSet: RuleSet(artifact: artifact, backend: backend ?? .unknown, text: []),
                 unread: [UnreadLine(SourceLine(artifact, line: 0), text: "", reason: reason)], lines: 0)
         }
-        let listing = ListingTranslation(bytes)
+        // Listings are rare: the first line of one ends this pass, and a second one reads the file with translations.
+        return parse(bytes, .none, artifact, family, backend)
+            ?? parse(bytes, ListingTranslation(bytes), artifact, family, backend)
+            ?? ParsedRuleSet(ruleSet: RuleSet(artifact: artifact, backend: .unknown, text: bytes), unread: [], lines: 0)
+    }
+
+    private static func parse(
+        _ bytes: [UInt8], _ listing: ListingTranslation, _ artifact: ArtifactID, _ family: AddressFamily,
+        _ backend: RuleBackend?
+    ) -> ParsedRuleSet? {
         let text = listing.isEmpty ? bytes : bytes + listing.text
         return text.withUnsafeBytes { buffer in
             var reader = SaveReader(
@@ -61,6 +70,8 @@ struct SaveReader {
     var draft = RuleDraft()
     /// The row of a listing that is being read in its translation.
     var listingRow: TextRange?
+    /// `Chain INPUT (…` was met.
+    var isListing = false
 
     let matchOptions = MatchOption.words
     let modules = MatchModule.words
@@ -79,16 +90,18 @@ struct SaveReader {
         builder = RuleSetBuilder(text: text, bytes: bytes, artifact: artifact, backend: backend ?? .unknown)
     }
 
-    mutating func read() -> ParsedRuleSet {
+    /// Reads the dump; `nil` if it turns out to hold a listing, which must be translated first.
+    mutating func read() -> ParsedRuleSet? {
         var position = 0
         var row = 0
         while position < end {
             line &+= 1
-            while row < listing.rows.count, listing.rows[row].lineStart < position { row += 1 }
             if row < listing.rows.count, listing.rows[row].lineStart == position {
-                position = readListing(listing.rows[row], position)
+                position = readListing(listing.rows[row])
+                row += 1
             } else {
                 position = readLine(position) &+ 1
+                if isListing, listing.isEmpty { return nil }
             }
         }
         builder.finish()
@@ -118,7 +131,7 @@ struct SaveReader {
     }
 
     /// `:KUBE-SERVICES - [0:0]`
-    private mutating func readChain(_ start: Int) -> Int {
+    mutating func readChain(_ start: Int) -> Int {
         let nameEnd = text.wordEnd(from: start &+ 1)
         let policy = text.skipBlanks(nameEnd)
         let policyEnd = text.wordEnd(from: policy)

@@ -209,6 +209,7 @@ struct RuleSetBuilder {
         nameImplicitTables()
         retireReplacedTables()
         hookChains()
+        unread.sort { $0.source < $1.source }
     }
 
     private mutating func placeRuns() {

@@ -1,1 +1,21 @@
-print("clew-bench")
+import ClewBundle
+import ClewDataplane
+import ClewNet
+import ClewParsers
+import ClewSnapshot
+import Foundation
+
+// Compares Clew with other programs in one run, on the same input; ratios hold where absolute times do not.
+
+setvbuf(stdout, nil, _IOLBF, 0)
+let arguments = Array(CommandLine.arguments.dropFirst())
+
+if arguments.first == "parse", arguments.count == 2 {
+    // A process of its own, so that its peak memory is that of parsing.
+    let size = RuleBenchmarks.parseFile(arguments[1])
+    print(size)
+} else {
+    let services = arguments.first.flatMap { Int($0) } ?? 10_000
+    RuleBenchmarks(services: services, endpoints: 10).run()
+    ObjectBenchmarks(services: services, endpoints: 10).run()
+}

@@ -152,7 +152,8 @@ extension PacketWalk {
                 return .end(.unknown)
             }
             wanted.source = address
-            state.wasMasqueraded = true
+            // An outer packet of a tunnel may be masqueraded too; that does not touch the connection.
+            if state.outer.isEmpty { state.wasMasqueraded = true }
         } else if let range = target.addresses {
             wanted.source = range.first
             if range.first != range.last {

@@ -149,7 +149,13 @@ struct WalkState: Sendable {
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
     var layer2Steps: UInt8 = 0
 
-    init(packet: Packet) { self.packet = packet }
+    /// The packet as it was first sent.
+    let opening: ConntrackTuple
+
+    init(packet: Packet) {
+        self.packet = packet
+        opening = packet.tuple
+    }
 
     /// The link layer is left: the next namespace's conntrack sees a packet it does not know.
     mutating func forgetConnection() {

@@ -122,34 +122,22 @@ struct TraceAssembly {
             }
         }
         describeEnds(walked, &result.branch)
-        let account = PathAccount(world: world, opening: openingTuple(walked), events: events)
+        let account = PathAccount(world: world, opening: walked.forward.state.opening, events: events)
         result.branch.hops = account.hops
         result.branch.translations = account.translations
         result.branch.reply?.hops = account.replyHops
         return result
     }
 
-    private func openingTuple(_ walked: WalkedBranch) -> ConntrackTuple {
-        let state = walked.forward.state
-        let first = tracer.interpreter.domain.arena.events(to: state.path).lazy.compactMap { event -> ConntrackTuple? in
-            switch event {
-            case .translated(_, let before, _): before
-            default: nil
-            }
-        }.first
-        // Inside a tunnel the state's packet is the outer one: the inner one is what the flow is about.
-        return first ?? (state.outer.first?.inner ?? state.packet).tuple
-    }
-
     private func describeEnds(_ walked: WalkedBranch, _ branch: inout TraceBranch) {
         let forward = walked.forward
         let packet = forward.state.outer.first?.inner ?? forward.state.packet
-        let opening = openingTuple(walked)
+        // Inside a tunnel the state's packet is the outer one: the inner one is what the flow is about.
+        let opening = forward.state.opening
         let sent = SocketAddress(flow.destination, flow.destinationPort)
         let got = SocketAddress(packet.destination, packet.destinationPort)
         if got != sent { branch.dnat = flow.ipProtocol.hasPorts ? got : SocketAddress(got.address, 0) }
-        let source = originalSource(forward.state) ?? opening.source
-        if packet.source != source { branch.snat = packet.source }
+        if packet.source != opening.source { branch.snat = packet.source }
         branch.isMasqueraded = forward.state.wasMasqueraded
         branch.reason = forward.reason
         branch.decidedBy = forward.decision
@@ -158,11 +146,7 @@ struct TraceAssembly {
             branch.outcome = outcomeWithoutReply(forward)
             return
         }
-        judge(reply, forward, source, opening, &branch)
-    }
-
-    private func originalSource(_ state: WalkState) -> IPAddress? {
-        state.connections.first?.original.source
+        judge(reply, forward, &branch)
     }
 
     private func outcomeWithoutReply(_ forward: WalkEnd) -> BranchOutcome {
@@ -188,16 +172,11 @@ struct TraceAssembly {
     // MARK: - The way back
 
     private func judge(
-        _ reply: WalkEnd, _ forward: WalkEnd, _ source: IPAddress, _ opening: ConntrackTuple,
-        _ branch: inout TraceBranch
+        _ reply: WalkEnd, _ forward: WalkEnd, _ branch: inout TraceBranch
     ) {
         let packet = reply.state.outer.first?.inner ?? reply.state.packet
-        var expected = opening
-        expected.source = source
-        expected.destination = flow.destination
-        expected.destinationPort = flow.destinationPort
-        expected = expected.reversed
-        let isHome = arrivedHome(reply, source)
+        let expected = forward.state.opening.reversed
+        let isHome = arrivedHome(reply)
         var result = ReplyTrace(disposition: reply.disposition, reason: reply.reason, decidedBy: reply.decision, hops: [])
         var works = false
         if isHome, packet.tuple == expected {
@@ -241,7 +220,7 @@ struct TraceAssembly {
         }
     }
 
-    private func arrivedHome(_ reply: WalkEnd, _ source: IPAddress) -> Bool {
+    private func arrivedHome(_ reply: WalkEnd) -> Bool {
         switch (flow.origin, reply.place) {
         case (.host(let node), .namespace(let index)): return world.hosts[node] == index
         case (.pod(let node, let address, _), .namespace(let index)):

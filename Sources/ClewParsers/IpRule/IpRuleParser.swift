@@ -19,7 +19,7 @@ package enum IpRuleParser {
 }
 
 /// A rule on its way from words or JSON.
-struct RuleDraft {
+struct RoutingRuleDraft {
     var rule: RoutingRule
     var action: RoutingAction?
     var unknownTable: String?

@@ -11,18 +11,18 @@ enum RuleJSON {
         let read = ToolJSON.read(bytes, artifact: artifact) { entry in
             guard case .object(let members) = entry.value else { return nil }
             guard let priority = entry.value["priority"]?.number else { return "a rule without \"priority\"" }
-            var draft = RuleDraft(priority: priority, source: entry.source)
+            var draft = RoutingRuleDraft(priority: priority, source: entry.source)
             for (key, value) in members {
                 if let reason = draft.read(key, value, of: entry.value) { return reason }
             }
-            switch draft.finished(family: family, text: RuleDraft.text(members, entry.value)) {
+            switch draft.finished(family: family, text: RoutingRuleDraft.text(members, entry.value)) {
             case .failure(let error): return error.reason
             case .success(let rule):
                 rules.append(rule)
                 if let name = draft.unknownTable, unknownTables.insert(name).inserted {
                     notes.append(
                         UnreadLine(
-                            entry.source, text: rule.text, reason: "routing table \"\(name)\" \(RuleDraft.noteReason)"))
+                            entry.source, text: rule.text, reason: "routing table \"\(name)\" \(RoutingRuleDraft.noteReason)"))
                 }
                 return nil
             }
@@ -32,7 +32,7 @@ enum RuleJSON {
     }
 }
 
-extension RuleDraft {
+extension RoutingRuleDraft {
     /// Reads a member; answers with what is wrong. `all` is the whole rule, for values in several members.
     fileprivate mutating func read(_ key: String, _ value: ToolJSONValue, of all: ToolJSONValue) -> String? {
         let wrong = "\"\(key)\" of a rule"

@@ -31,7 +31,7 @@ struct RuleText {
 
     private mutating func readRule(_ priority: UInt32, _ first: Word) {
         let start = reader.index
-        var draft = RuleDraft(priority: priority, source: reader.source(first))
+        var draft = RoutingRuleDraft(priority: priority, source: reader.source(first))
         var problem: String?
         reader.index += 1
         while let word = reader.current, word.role == .text, !word.startsLine, !word.startsRemark {
@@ -48,7 +48,7 @@ struct RuleText {
         case .failure(let error): reader.note(start..<end, error.reason)
         }
         if let name = draft.unknownTable, unknownTables.insert(name).inserted {
-            reader.note(start..<end, "routing table \"\(name)\" \(RuleDraft.noteReason)")
+            reader.note(start..<end, "routing table \"\(name)\" \(RoutingRuleDraft.noteReason)")
         }
     }
 }
@@ -62,7 +62,7 @@ extension WordReader {
     }
 }
 
-extension RuleDraft {
+extension RoutingRuleDraft {
     /// Reads a word with its values; answers with what is wrong.
     fileprivate mutating func readWord(_ reader: inout WordReader) -> FieldError? {
         guard let word = reader.current?.text else { return nil }

@@ -7,8 +7,6 @@ import Foundation
 
 // Compares Clew with other programs in one run, on the same input; ratios hold where absolute times do not.
 
-setvbuf(stdout, nil, _IOLBF, 0)
-let arguments = Array(CommandLine.arguments.dropFirst())
 
 if arguments.first == "parse", arguments.count == 2 {
     // A process of its own, so that its peak memory is that of parsing.

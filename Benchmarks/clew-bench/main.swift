@@ -8,6 +8,8 @@ import Foundation
 // Compares Clew with other programs in one run, on the same input; ratios hold where absolute times do not.
 
 
+let arguments = Array(CommandLine.arguments.dropFirst())
+
 if arguments.first == "parse", arguments.count == 2 {
     // A process of its own, so that its peak memory is that of parsing.
     let size = RuleBenchmarks.parseFile(arguments[1])

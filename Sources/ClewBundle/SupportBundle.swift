@@ -8,9 +8,15 @@ package struct SupportBundle: Sendable {
     package private(set) var artifacts: [Artifact]
     /// What the reader left out, and why: links, entries over the limits, damaged files.
     package private(set) var problems: [BundleProblem]
+    /// The name of the folder that holds the artifacts, which names the node where the bundle is one node's files.
+    ///
+    /// Of an archive: the folder that wraps all of its entries (and is no part of their paths), else the archive's name
+    /// without its ending. `nil` for standard input.
+    package let folder: String?
 
-    package init(name: String, artifacts: [Artifact], problems: [BundleProblem] = []) {
+    package init(name: String, artifacts: [Artifact], problems: [BundleProblem] = [], folder: String? = nil) {
         self.name = name
+        self.folder = folder
         self.artifacts = artifacts.sorted { $0.path < $1.path }
         self.problems = problems
     }

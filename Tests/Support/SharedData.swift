@@ -1,6 +1,7 @@
 import Foundation
 
 package import ClewBundle
+import ClewCollector
 
 /// The recorded data beside the checkout, where it is present; the project builds and passes its tests without it.
 package enum SharedData {
@@ -30,13 +31,13 @@ package enum SharedData {
         FileManager.default.contents(atPath: path).map { [UInt8]($0) }
     }
 
-    /// The files of a folder as a bundle's artifacts.
-    package static func bundle(_ folder: String, named name: String? = nil) -> SupportBundle {
-        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-        let artifacts = names.sorted().compactMap { name -> Artifact? in
-            guard let bytes = bytes(folder + "/" + name) else { return nil }
-            return Artifact(path: name, bytes: bytes)
-        }
-        return SupportBundle(name: name ?? folder, artifacts: artifacts)
+    /// Whether a file is there, packed or not.
+    package static func hasFile(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: path) || FileManager.default.fileExists(atPath: path + ".gz")
+    }
+
+    /// A folder as a bundle; empty where it cannot be read.
+    package static func bundle(_ folder: String) -> SupportBundle {
+        (try? BundleReader.read(path: folder)) ?? SupportBundle(name: folder, artifacts: [])
     }
 }

@@ -127,8 +127,8 @@ struct PacketWalk: PacketDomain {
             case .set: answer = true
             case .check, .update, .remove, nil:
                 answer = known.map { $0.hits >= stateful.hitCount ?? 1 } ?? false
-                if known != nil, stateful.seconds != nil {
-                    return fork(&state, "the age of \(address) in the list \(list) is not known", rule, rules)
+                if known != nil, let seconds = stateful.seconds {
+                    text = "\(address) was seen in the recent list \(list) within the last \(seconds) s"
                 }
                 if entries == nil { text = "\(address) is not in the recent list \(list)" }
             }

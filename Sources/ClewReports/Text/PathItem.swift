@@ -110,7 +110,11 @@ struct PathBuilder {
         if detail == .allRules, step.skipped > 0 { text += " (\(step.skipped) before it do not match)" }
         let limit = style.width * 3
         var change: String?
-        if let before, before != step.tuple { change = "\(step.tuple)" }
+        switch step.kind {
+        case .nat, .ipvs, .encapsulation: break
+        case .rule, .policy, .route, .conntrack, .bridge, .neighbor, .socket, .device:
+            if let before, before != step.tuple { change = "\(step.tuple)" }
+        }
         let comment = isRule ? rule.comment.map { RuleText.shortened($0, to: 56, style.ellipsis) } : nil
         return .step(
             label: isRule || step.kind == .policy ? "" : step.kind.rawValue,

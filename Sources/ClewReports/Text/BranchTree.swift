@@ -48,12 +48,12 @@ struct BranchTree {
         }
     }
 
-    /// `p = 0.333 (715827883/2147483648) works`
+    /// `p = 0.333 (715827883/2147483648): works`
     private func forkTitle(_ members: [Int]) -> String {
         let some = members.map { branches[$0] }
         let probability = TraceSummary.probability(some)
         let exact = probability.description
-        let share = "p = \(TraceSummary.decimal(probability))" + (exact.utf8.count <= 24 ? " = \(exact)" : "")
+        let share = "p = \(TraceSummary.decimal(probability))" + (exact.utf8.count <= 24 ? " (\(exact))" : "")
         let outcomes = Set(some.map(\.outcome))
         let word: String =
             if outcomes.count > 1 {
@@ -71,7 +71,7 @@ struct BranchTree {
     private mutating func write(_ item: PathItem, _ gutter: String) {
         switch item {
         case .place(let title, let device, let folder):
-            let entered = device.map { ", in on \($0)" } ?? ""
+            let entered = device.map { ", in by \($0)" } ?? ""
             let heading = style.clean(title + entered)
             let gap = style.width - gutter.count - heading.count - folder.count
             let below = gap >= 2 ? String(repeating: " ", count: gap) + style.paint(folder, .faint) : ""
@@ -89,8 +89,11 @@ struct BranchTree {
                 lines += style.fitted(
                     "= \(change)", place: nil, first: gutter + "      ", rest: gutter + "      ", role: .heading)
             }
+        case .change(let text):
+            lines += style.fitted(
+                "= \(text)", place: nil, first: gutter + "      ", rest: gutter + "        ", role: .heading)
         case .turn:
-            lines.append(gutter + style.paint("The answer", .heading))
+            lines.append(gutter + style.paint("The reply", .heading))
         case .end(let text, let place, let mark):
             let sign =
                 switch mark {

@@ -10,6 +10,8 @@ enum PathItem: Hashable {
     /// It reaches the chains of a hook.
     case hook(String)
     case step(label: String, text: String, comment: String?, place: String?, change: String?)
+    /// What the step before it made of the packet.
+    case change(String)
     case turn
     case end(text: String, place: String?, mark: EndMark)
 }
@@ -34,13 +36,16 @@ struct PathBuilder {
             })
     }
 
-    func items(of branch: TraceBranch) -> [PathItem] {
+    /// - Parameter withReply: false leaves the steps of the way back out.
+    func items(of branch: TraceBranch, withReply: Bool) -> [PathItem] {
         let decided = Set([branch.decidedBy?.source, branch.reply?.decidedBy?.source].compactMap { $0 })
         var items = branch.hops.flatMap { hop in self.items(of: hop, decided) }
         if let reply = branch.reply {
             items.append(.end(text: arrival(branch), place: nil, mark: .midway))
-            items.append(.turn)
-            items += reply.hops.flatMap { hop in self.items(of: hop, decided) }
+            if withReply {
+                items.append(.turn)
+                items += reply.hops.flatMap { hop in self.items(of: hop, decided) }
+            }
         }
         items.append(end(of: branch))
         return items
@@ -80,6 +85,11 @@ struct PathBuilder {
         var tuple = hop.steps.first?.tuple
         for index in kept {
             let step = hop.steps[index]
+            if step.kind == .nat {
+                items.append(.change(step.text))
+                tuple = step.tuple
+                continue
+            }
             let current = self.hook(step)
             if current != hook, !current.isEmpty { items.append(.hook(current)) }
             hook = current
@@ -111,8 +121,8 @@ struct PathBuilder {
         let limit = style.width * 3
         var change: String?
         switch step.kind {
-        case .nat, .ipvs, .encapsulation: break
-        case .rule, .policy, .route, .conntrack, .bridge, .neighbor, .socket, .device:
+        case .nat, .ipvs, .encapsulation, .route: break
+        case .rule, .policy, .conntrack, .bridge, .neighbor, .socket, .device:
             if let before, before != step.tuple { change = "\(step.tuple)" }
         }
         let comment = isRule ? rule.comment.map { RuleText.shortened($0, to: 56, style.ellipsis) } : nil

@@ -64,27 +64,16 @@ extension TextStyle {
     ///   - first: what the first line begins with; counts towards the width.
     ///   - rest: what the others begin with.
     func fitted(_ text: String, place: String?, first: String, rest: String, role: Role? = nil) -> [String] {
-        var words = clean(text).split(separator: " ").map(String.init)
-        var lines: [(String, String)] = []
-        var prefix = first
-        var line = ""
-        while !words.isEmpty {
-            let word = words.removeFirst()
-            let room = max(20, width - prefix.count)
-            let needed = line.isEmpty ? word.count : line.count + 1 + word.count
-            if needed <= room {
-                line += line.isEmpty ? word : " " + word
-            } else if line.isEmpty {
-                lines.append((prefix, String(word.prefix(room))))
-                prefix = rest
-                words.insert(String(word.dropFirst(room)), at: 0)
-            } else {
-                lines.append((prefix, line))
-                prefix = rest
-                line = word
+        let words = Self.units(clean(text))
+        var lines = wrapped(words, first: first, rest: rest)
+        if let place, let last = lines.last, last.0.count + last.1.count + 2 + place.count > width {
+            // Better the target on the line of its place than the place alone.
+            let tail = last.1.start(of: " -j ")
+            if let tail, rest.count + last.1.distance(from: tail, to: last.1.endIndex) + 1 + place.count <= width {
+                lines[lines.count - 1].1 = String(last.1[..<tail])
+                lines.append((rest, String(last.1[last.1.index(after: tail)...])))
             }
         }
-        if !line.isEmpty || lines.isEmpty { lines.append((prefix, line)) }
         var result = lines.map { line in line.0 + (role.map { paint(line.1, $0) } ?? line.1) }
         guard let place, let last = lines.last, let painted = result.popLast() else { return result }
         let used = last.0.count + last.1.count
@@ -97,5 +86,55 @@ extension TextStyle {
             result.append(rest + String(repeating: " ", count: indent) + paint(place, .place))
         }
         return result
+    }
+
+    /// Words, with an option and its value as one: neither says much on a line of its own.
+    private static func units(_ text: String) -> [String] {
+        var units: [String] = []
+        for word in text.split(separator: " ").map(String.init) {
+            if let last = units.last, last.hasPrefix("-"), !last.contains(" "), !word.hasPrefix("-") {
+                units[units.count - 1] = "\(last) \(word)"
+            } else {
+                units.append(word)
+            }
+        }
+        return units
+    }
+
+    /// Fills lines with words; each line with what it begins with.
+    private func wrapped(_ words: [String], first: String, rest: String) -> [(String, String)] {
+        var lines: [(String, String)] = []
+        var prefix = first
+        var line = ""
+        for word in words {
+            if !line.isEmpty, prefix.count + line.count + 1 + word.count > width {
+                lines.append((prefix, line))
+                prefix = rest
+                line = ""
+            }
+            line += line.isEmpty ? word : " " + word
+            // A word longer than a line is cut where the line ends.
+            while prefix.count + line.count > width {
+                let room = max(20, width - prefix.count)
+                guard line.count > room else { break }
+                lines.append((prefix, String(line.prefix(room))))
+                prefix = rest
+                line = String(line.dropFirst(room))
+            }
+        }
+        lines.append((prefix, line))
+        return lines
+    }
+}
+
+extension String {
+    /// Where a text begins in this one.
+    fileprivate func start(of part: String) -> Index? {
+        var index = startIndex
+        while index < endIndex {
+            if self[index...].hasPrefix(part) { return index }
+            index = self.index(after: index)
+        }
+        return nil
     }
 }

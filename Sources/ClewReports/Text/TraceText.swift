@@ -32,11 +32,22 @@ package struct TraceText: Sendable {
             if trace.branches.isEmpty { lines += notes(trace.unknowns, "unknown", .unsure) }
         } else {
             if !trace.branches.isEmpty { lines.append("") }
-            var tree = BranchTree(style: style, traced: trace.branches, paths: trace.branches.map(builder.items))
+            let replies = repliesToShow(trace.branches)
+            let paths = zip(trace.branches, replies).map { builder.items(of: $0, withReply: $1) }
+            var tree = BranchTree(style: style, traced: trace.branches, paths: paths)
             lines += tree.render()
             lines += section("Assumed", trace.assumptions) + section("Unknown", trace.unknowns)
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Which branches' ways back are printed: of the working ones that return through the same places, the first.
+    private func repliesToShow(_ branches: [TraceBranch]) -> [Bool] {
+        var seen: Set<[String]> = []
+        return branches.map { branch in
+            guard detail != .allRules, branch.outcome == .works, let reply = branch.reply else { return true }
+            return seen.insert(reply.hops.map { "\($0.node ?? "") \($0.namespace == "host") \($0.encapsulation)" }).inserted
+        }
     }
 
     private func head(_ trace: Trace) -> [String] {

@@ -52,7 +52,8 @@ extension ByteText {
 
     /// A port by number or by its name in `/etc/services`.
     func portOrService(_ start: Int, _ end: Int) -> UInt16? {
-        port(start, end) ?? ServiceNames.ports[string(start, end).lowercased()] ?? number(start, end, max: 65535)
+        port(start, end) ?? ServiceNames.ports[string(start, end).lowercased()]
+            ?? number(start, end, max: 65535)
             .map { UInt16($0) }
     }
 

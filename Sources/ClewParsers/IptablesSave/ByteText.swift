@@ -134,7 +134,8 @@ struct ByteText {
         var count: Int { end &- start }
         var isEmpty: Bool { end <= start }
         var range: TextRange {
-            TextRange(offset: UInt32(truncatingIfNeeded: start), length: UInt32(truncatingIfNeeded: max(0, end - start)))
+            TextRange(
+                offset: UInt32(truncatingIfNeeded: start), length: UInt32(truncatingIfNeeded: max(0, end - start)))
         }
     }
 }

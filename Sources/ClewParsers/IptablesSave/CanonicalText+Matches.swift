@@ -111,6 +111,8 @@ enum ModulePrinter {
             index += 1
         }
         if segment.module == "string" { words = words.map(hexString) }
+        // `--nfacct-name` is printed with two blanks behind it.
+        if segment.module == "nfacct", words.count == 2 { words.insert("", at: 1) }
         return ([segment.module] + words).joined(separator: " ")
     }
 
@@ -157,7 +159,7 @@ extension CanonicalPrinter {
             let name = if case .sourceRange = match.test { "--src-range" } else { "--dst-range" }
             write(name, "\(range.first)-\(range.last)", negated: negated)
         case .sourceMAC(let index):
-            write("--mac-source", set.macs[Int(index.rawValue)].description.uppercased(), negated: negated)
+            write("--mac-source", set.macs[Int(index.rawValue)].description, negated: negated)
         case .length(let range): write("--length", Self.range(range), negated: negated)
         case .tcpMSS(let range): write("--mss", Self.range(range), negated: negated)
         case .packetType(let type): write("--pkt-type", "\(type)", negated: negated)
@@ -256,7 +258,8 @@ extension CanonicalPrinter {
         }
         if let types = match.destination {
             write(
-                "--dst-type", names(FlagNames.addressTypeNames) { types.contains($0) }, negated: match.destinationNegated)
+                "--dst-type", names(FlagNames.addressTypeNames) { types.contains($0) },
+                negated: match.destinationNegated)
         }
         if match.limitToInputInterface { write("--limit-iface-in") }
         if match.limitToOutputInterface { write("--limit-iface-out") }

@@ -22,7 +22,7 @@ extension CanonicalPrinter {
             let words = layout?.targetWords ?? []
             if words.contains("--random") { write("--random") }
             if words.contains("--random-fully") { write("--random-fully") }
-        case .notrack: write(layout?.target == "NOTRACK" && set.backend == .legacy ? "-j NOTRACK" : "-j CT --notrack")
+        case .notrack: write(layout?.target == "NOTRACK" ? "-j NOTRACK" : "-j CT --notrack")
         case .tproxy(let index):
             let target = set.tproxyTargets[Int(index.rawValue)]
             write("-j TPROXY --on-port", "\(target.port)")
@@ -71,7 +71,7 @@ extension CanonicalPrinter {
         case .netmap:
             let network = target.addresses?.first.description ?? ""
             let length = target.netmapLength ?? family.width
-            write("-j NETMAP --to", length == family.width ? network : "\(network)/\(length)")
+            write("-j NETMAP --to", "\(network)/\(length)")
         }
         if target.isRandom { write("--random") }
         if target.isFullyRandom { write("--random-fully") }
@@ -112,13 +112,16 @@ extension CanonicalPrinter {
         switch target {
         case "LOG": printLog(&options)
         case "NFLOG": printNflog(&options)
+        case "CLASSIFY": if let value = options.take("--set-class") { write("--set-class", Self.classID(value)) }
         default: break
         }
         out += options.rest
     }
 
     private mutating func printLog(_ options: inout OptionWords) {
-        if let prefix = options.take("--log-prefix") { write("--log-prefix", SaveString.quoted(SaveString.content(prefix))) }
+        if let prefix = options.take("--log-prefix") {
+            write("--log-prefix", SaveString.quoted(SaveString.content(prefix)))
+        }
         if let level = options.take("--log-level"), let number = Self.logLevel(level), number != 4 {
             write("--log-level", "\(number)")
         }
@@ -126,6 +129,13 @@ extension CanonicalPrinter {
         where options.take(flag) != nil {
             write(flag)
         }
+    }
+
+    /// `1:10` as `0001:0010`: both parts are hexadecimal.
+    private static func classID(_ text: String) -> String {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        return parts.map { String(repeating: "0", count: max(0, 4 - $0.count)) + $0.lowercased() }.joined(
+            separator: ":")
     }
 
     /// `syslog(3)`'s levels, by number, name or a beginning of one.
@@ -144,7 +154,7 @@ extension CanonicalPrinter {
         if let group = options.take("--nflog-group"), group != "0" { write("--nflog-group", group) }
         if let range = options.take("--nflog-range") { write("--nflog-range", range) }
         if let size = options.take("--nflog-size") { write("--nflog-size", size) }
-        if let threshold = options.take("--nflog-threshold"), threshold != "1" { write("--nflog-threshold", threshold) }
+        if let threshold = options.take("--nflog-threshold"), threshold != "0" { write("--nflog-threshold", threshold) }
     }
 }
 
@@ -175,7 +185,8 @@ enum LimitText {
         guard let first = parts.first, let number = UInt64(first), number > 0 else { return text }
         let unit = parts.count > 1 ? parts[1].lowercased() : "second"
         let names: [(String, String, UInt64)] = [
-            ("day", "day", 864_000_000), ("hour", "hour", 36_000_000), ("minute", "min", 600_000), ("second", "sec", 10_000),
+            ("day", "day", 864_000_000), ("hour", "hour", 36_000_000), ("minute", "min", 600_000),
+            ("second", "sec", 10_000),
         ]
         guard let scale = names.first(where: { $0.0.hasPrefix(unit) }) else { return text }
         let period = scale.2 / number
@@ -206,7 +217,9 @@ enum LimitText {
             let burst = options.take("--hashlimit-burst") ?? "5"
             if !value.contains("b/") { result += " --hashlimit-burst " + burst }
         }
-        for name in ["mode", "name", "htable-size", "htable-max", "htable-gcinterval", "htable-expire", "srcmask", "dstmask"] {
+        for name in [
+            "mode", "name", "htable-size", "htable-max", "htable-gcinterval", "htable-expire", "srcmask", "dstmask",
+        ] {
             guard let value = options.take("--hashlimit-" + name) else { continue }
             result += " --hashlimit-\(name) " + value
         }

@@ -151,7 +151,8 @@ struct CanonicalPrinter {
         default: options = 1
         }
         var found: [Match] = []
-        while found.count < options, let index = left.firstIndex(where: { ModulePrinter.module(of: $0.test) == module }) {
+        while found.count < options, let index = left.firstIndex(where: { ModulePrinter.module(of: $0.test) == module })
+        {
             found.append(left.remove(at: index))
         }
         out += " -m " + ModulePrinter.name(segment.module)
@@ -163,7 +164,14 @@ struct CanonicalPrinter {
                 printTest(match, module: segment.module)
             }
         }
+        if module == .set { printSetCounters(segment) }
         printUnknown(segment)
+    }
+
+    /// Options of `set` that the model keeps as one flag, or not at all.
+    private mutating func printSetCounters(_ segment: RuleLayout.Segment) {
+        let rest = segment.words.drop { $0 != "--match-set" }.dropFirst(3).filter { $0 != "--return-nomatch" }
+        if !rest.isEmpty { out += " " + rest.joined(separator: " ") }
     }
 
     /// Options that the module has and the model does not.
@@ -196,7 +204,8 @@ struct CanonicalPrinter {
                 let state = set.states[Int(index.rawValue)]
                 if state.kind == .recent {
                     out += " -m recent"
-                    printRecent(state, RuleLayout.words(Array(set.string(state.text).utf8)[...]), negated: match.isNegated)
+                    printRecent(
+                        state, RuleLayout.words(Array(set.string(state.text).utf8)[...]), negated: match.isNegated)
                 } else {
                     out += " " + set.string(state.text)
                 }

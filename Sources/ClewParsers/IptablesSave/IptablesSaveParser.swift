@@ -28,6 +28,7 @@ package enum IptablesSaveParser {
     ///   - artifact: its number, for places.
     ///   - family: the family where no header says another.
     ///   - backend: the backend where the file's name says it; otherwise the header does.
+    /// - Returns: the rules, and the lines that could not be read.
     package static func parse(
         _ bytes: [UInt8], artifact: ArtifactID, family: AddressFamily, backend: RuleBackend?
     ) -> ParsedRuleSet {
@@ -130,7 +131,7 @@ struct SaveReader {
         }
     }
 
-    /// `:KUBE-SERVICES - [0:0]`
+    /// Reads a chain: `:KUBE-SERVICES - [0:0]`.
     mutating func readChain(_ start: Int) -> Int {
         let nameEnd = text.wordEnd(from: start &+ 1)
         let policy = text.skipBlanks(nameEnd)

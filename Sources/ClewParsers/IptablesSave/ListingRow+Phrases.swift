@@ -139,7 +139,8 @@ extension ListingRow {
         case "limit-in", "limit-out":
             index += 1
             matches += " --limit-iface-" + first.dropFirst(6)
-        case "match-set" where index + 2 < words.count, "set" where word(2).hasPrefix("src") || word(2).hasPrefix("dst"):
+        case "match-set" where index + 2 < words.count,
+            "set" where word(2).hasPrefix("src") || word(2).hasPrefix("dst"):
             index += 1
             let name = take()
             matches += " -m set" + (isNegated ? " !" : "") + " --match-set \(quoted(name)) \(quoted(take()))"
@@ -235,7 +236,9 @@ extension ListingRow {
         matches += " -m recent" + (isNegated ? " !" : "")
         isNegated = false
         let actions = ["SET": " --set", "CHECK": " --rcheck", "UPDATE": " --update", "REMOVE": " --remove"]
-        let values = ["seconds:": " --seconds ", "hit_count:": " --hitcount ", "name:": " --name ", "mask:": " --mask "]
+        let values = [
+            "seconds:": " --seconds ", "hit_count:": " --hitcount ", "name:": " --name ", "mask:": " --mask ",
+        ]
         while index < words.count {
             if let action = actions[word()] {
                 matches += action
@@ -324,7 +327,7 @@ extension ListingRow {
         }
     }
 
-    /// `TPROXY redirect 0.0.0.0:15006 mark 0x539/0xffffffff`
+    /// Reads `TPROXY redirect 0.0.0.0:15006 mark 0x539/0xffffffff`.
     private mutating func readTProxy() {
         index += 2
         let place = take()

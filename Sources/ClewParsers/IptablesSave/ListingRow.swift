@@ -97,7 +97,8 @@ struct ListingRow {
     }
 
     private static func isAddress(_ word: String) -> Bool {
-        word == "anywhere" || word == "default" || word.contains(".") && word.contains { $0.isNumber } || word.contains("::")
+        word == "anywhere" || word == "default" || word.contains(".") && word.contains { $0.isNumber }
+            || word.contains("::")
             || word.contains(":") && word.contains("/")
     }
 

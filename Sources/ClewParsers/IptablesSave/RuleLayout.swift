@@ -30,7 +30,9 @@ struct RuleLayout {
         }
     }
 
-    private var protocolMatch: String { protocolName == "ipv6-icmp" || protocolName == "icmpv6" ? "icmp6" : protocolName }
+    private var protocolMatch: String {
+        protocolName == "ipv6-icmp" || protocolName == "icmpv6" ? "icmp6" : protocolName
+    }
 
     /// Reads a word; the result is the number of words it takes.
     private mutating func read(_ word: String, _ next: String) -> Int {

@@ -146,7 +146,8 @@ extension SaveReader {
         case .replySource: return conntrackAddress(.replySource, slice)
         case .replyDestination: return conntrackAddress(.replyDestination, slice)
         case .originalSourcePort: return text.portRange(start, end).map { .conntrackPort(.originalSource, $0) }
-        case .originalDestinationPort: return text.portRange(start, end).map { .conntrackPort(.originalDestination, $0) }
+        case .originalDestinationPort:
+            return text.portRange(start, end).map { .conntrackPort(.originalDestination, $0) }
         case .replySourcePort: return text.portRange(start, end).map { .conntrackPort(.replySource, $0) }
         case .replyDestinationPort: return text.portRange(start, end).map { .conntrackPort(.replyDestination, $0) }
         case .conntrackDirection:

@@ -3,7 +3,9 @@ import ClewSnapshot
 
 /// A rule: `-A CHAIN` and options up to the end of the line.
 extension SaveReader {
-    /// Reads a rule; `position` is 1 for `-I`. The result is the offset of the line's newline.
+    /// Reads a rule; the result is the offset of its line's newline.
+    ///
+    /// `position` is 1 for `-I`, `nil` for `-A`.
     mutating func readRule(_ start: Int, chainAt: Int, position: Int?) -> Int {
         let name = text.skipBlanks(chainAt)
         let nameEnd = text.wordEnd(from: name)

@@ -142,7 +142,8 @@ extension SaveReader {
             guard let number = text.byte(start, end) else { return false }
             draft.target.ttlChange = option == .ttlSet ? .set : option == .ttlIncrement ? .increment : .decrement
             (draft.target.value, draft.target.hasValue) = (UInt32(number), true)
-        case .otherSetOption: draft.target.isUnmodelled = draft.target.isUnmodelled || draft.target.setTarget?.action == .map
+        case .otherSetOption:
+            draft.target.isUnmodelled = draft.target.isUnmodelled || draft.target.setTarget?.action == .map
         case .mask, .nfMask, .ctMask: return readMask(option, slice)
         default: return readTOS(option, slice) || readMark(option, slice)
         }
@@ -212,7 +213,9 @@ extension SaveReader {
                 guard text[close + 1] == UInt8(ascii: ":") else { return false }
                 portStart = close + 2
             }
-        } else if let colon = text.find(UInt8(ascii: ":"), slice.start, slice.end), family == .ipv4 || colon == slice.start {
+        } else if let colon = text.find(UInt8(ascii: ":"), slice.start, slice.end),
+            family == .ipv4 || colon == slice.start
+        {
             addressEnd = colon
             portStart = colon + 1
         }

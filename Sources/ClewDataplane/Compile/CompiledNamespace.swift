@@ -53,11 +53,13 @@ final class CompiledNamespace: Sendable {
         ipSets = state.ipSets.map(IPSetTable.init)
         let linkTexts = links.map(\.name)
         let sets = ipSets
-        rules = state.ruleSets.map { CompiledRules($0, links: linkTexts, ipSets: sets) }
-        let (first, cuts, ambiguous) = Self.hooks(rules, reversed: false)
+        let rules = state.ruleSets.map { CompiledRules($0, links: linkTexts, ipSets: sets) }
+        self.rules = rules
+        let tracking = AddressFamily.allCases.filter { Self.tracksConnections(state, rules, $0) }
+        let (first, cuts, ambiguous) = Self.hooks(rules, tracking, reversed: false)
         hooks = first
         virtualServerCuts = cuts
-        hooksReversed = ambiguous ? Self.hooks(rules, reversed: true).0 : first
+        hooksReversed = ambiguous ? Self.hooks(rules, tracking, reversed: true).0 : first
         hasAmbiguousOrder = ambiguous
     }
 
@@ -149,13 +151,27 @@ final class CompiledNamespace: Sendable {
         return routes
     }
 
-    private static func hooks(_ rules: [CompiledRules], reversed: Bool) -> ([[HookEntry]], [Int], Bool) {
+    /// Conntrack's hooks are registered when the first rule of a family needs them (`nf_ct_netns_get`).
+    private static func tracksConnections(
+        _ state: NamespaceSnapshot, _ rules: [CompiledRules], _ family: AddressFamily
+    ) -> Bool {
+        if state.virtualServers?.isEmpty == false || state.conntrack?.isEmpty == false { return true }
+        return rules.contains { compiled in
+            let set = compiled.ruleSet
+            guard set.tables.contains(where: { $0.family.covers(family) }) else { return false }
+            return set.rules.contains { $0.target.needsConntrack } || set.matches.contains { $0.test.needsConntrack }
+                || !set.nft.isEmpty
+        }
+    }
+
+    private static func hooks(_ rules: [CompiledRules], _ tracking: [AddressFamily], reversed: Bool) -> ([[HookEntry]], [Int], Bool) {
         var result: [[HookEntry]] = []
         var cuts: [Int] = []
         var ambiguous = false
         for family in AddressFamily.allCases {
             for hook in Hook.allCases {
-                let (entries, cut, unclear) = entries(rules, hook, family, reversed: reversed)
+                let (entries, cut, unclear) = entries(
+                    rules, hook, family, tracks: tracking.contains(family), reversed: reversed)
                 result.append(entries)
                 cuts.append(cut)
                 ambiguous = ambiguous || unclear
@@ -165,7 +181,7 @@ final class CompiledNamespace: Sendable {
     }
 
     private static func entries(
-        _ rules: [CompiledRules], _ hook: Hook, _ family: AddressFamily, reversed: Bool
+        _ rules: [CompiledRules], _ hook: Hook, _ family: AddressFamily, tracks: Bool, reversed: Bool
     ) -> ([HookEntry], Int, Bool) {
         var filters: [(priority: Int32, order: Int, entry: HookEntry, effective: Bool)] = []
         var nats: [(priority: Int32, order: Int, rules: CompiledRules, chain: ChainID, effective: Bool)] = []
@@ -195,7 +211,7 @@ final class CompiledNamespace: Sendable {
         }
         // Priorities of conntrack and nat: linux/netfilter_ipv4.h.
         var all: [(Int32, HookEntry)] = filters.map { ($0.priority, $0.entry) }
-        if hook == .prerouting || hook == .output { all.append((-200, .conntrack)) }
+        if tracks, hook == .prerouting || hook == .output { all.append((-200, .conntrack)) }
         let nat = HookEntry.nat(nats.map { ($0.rules, $0.chain) })
         switch hook {
         case .prerouting, .output: all.append((-100, nat))
@@ -205,5 +221,26 @@ final class CompiledNamespace: Sendable {
         let order = all.enumerated().sorted { ($0.1.0, $0.0) < ($1.1.0, $1.0) }
         let cut = order.count { $0.1.0 < (hook == .output ? -98 : 99) }
         return (order.map(\.1.1), cut, ambiguous)
+    }
+}
+
+extension Target {
+    /// Whether checking the rule in takes a reference on conntrack.
+    fileprivate var needsConntrack: Bool {
+        switch self {
+        case .dnat4, .nat, .masquerade, .notrack, .conntrackAssign, .connmark, .unmodelled: true
+        default: false
+        }
+    }
+}
+
+extension MatchTest {
+    fileprivate var needsConntrack: Bool {
+        switch self {
+        case .connmark, .conntrackState, .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort,
+            .conntrackDirection, .stateful, .unmodelled:
+            true
+        default: false
+        }
     }
 }

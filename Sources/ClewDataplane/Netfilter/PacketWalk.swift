@@ -188,14 +188,14 @@ struct PacketWalk: PacketDomain {
         if usesRecordedConnections, attachRecorded(tuple, &state) { return }
         guard Self.opensConnection(state.packet) else {
             state.conntrackState = .invalid
-            log(.text(.conntrack, "conntrack knows no connection of this answer: INVALID", nil), &state)
+            log(.text(.conntrack, "no connection is known that this answers: INVALID", nil), &state)
             return
         }
         state.connections.append(Connection(namespace: namespace.index, opening: tuple))
         state.current = Int32(state.connections.count - 1)
         state.conntrackState = .new
         state.isReplyDirection = false
-        log(.text(.conntrack, "conntrack: a new connection", nil), &state)
+        log(.text(.conntrack, "a new connection", nil), &state)
     }
 
     private mutating func attach(_ number: Int, isReply: Bool, _ state: inout WalkState) {
@@ -209,8 +209,8 @@ struct PacketWalk: PacketDomain {
             .text(
                 .conntrack,
                 isReply
-                    ? "conntrack: the answer to \(connection.original)\(nat ? ", translated back" : "")"
-                    : "conntrack: known as \(connection.original)", nil), &state)
+                    ? "the answer to \(connection.original)\(nat ? ", translated back" : "")"
+                    : "known as \(connection.original)", nil), &state)
     }
 
     /// An entry of the dump decides where the user asked about that very source port.

@@ -70,7 +70,7 @@ extension Tracer {
             }
             return
         }
-        say(.bridge, "bridge \(namespace.link(bridge)?.name ?? "") calls iptables (\(hooks.key) = 1)", hooks.sysctl?.source, &state)
+        say(.bridge, "\(namespace.link(bridge)?.name ?? "the bridge") calls iptables (\(hooks.key) = 1)", hooks.sysctl?.source, &state)
         state.packet.bridgeInput = port
         state.packet.hasBridgeInfo = true
         let before = state.packet.destination
@@ -153,7 +153,7 @@ extension Tracer {
         guard mayReturn(nextHop, bridge, entry, namespace, &state) else { return }
         if case .host = entry {
         } else {
-            say(.bridge, "bridge \(namespace.link(bridge)?.name ?? "") forwards the frame; iptables does not see it", nil, &state)
+            say(.bridge, "\(namespace.link(bridge)?.name ?? "the bridge") forwards the frame; iptables does not see it", state.bypass?.sysctl?.source, &state)
         }
         deliverOnBridge(state, bridge, nextHop, namespace)
     }

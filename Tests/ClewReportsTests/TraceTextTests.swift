@@ -61,7 +61,7 @@ import Testing
     @Test func briefIsALineForEachBranch() {
         let all = lines(.brief)
         #expect(all.count == 7)
-        #expect(all[2] == "  p = 0.333 → 10.244.2.6:8080 works: delivered, and the answer returns")
+        #expect(all[2] == "  p = 0.333 works: delivered to 10.244.2.6:8080, pod shop/api-0 on worker-b")
         #expect(all[4].hasPrefix("  p = 0.333 → 10.244.2.8:8080 fails: the reply skips conntrack"))
     }
 

@@ -80,10 +80,14 @@ struct BranchTree {
             lines.append(gutter + "  " + style.paint(name, .faint))
         case .step(let label, let text, let comment, let place, let change):
             let first = gutter + (label.isEmpty ? "    " : "  \(label) ")
-            lines += style.fitted(text, place: place, first: first, rest: gutter + "      ")
-            if let comment {
-                lines += style.fitted(
-                    "# \(comment)", place: nil, first: gutter + "      ", rest: gutter + "      ", role: .faint)
+            if let line = oneLine(text, comment: comment, place: place, first: first) {
+                lines.append(line)
+            } else {
+                lines += style.fitted(text, place: place, first: first, rest: gutter + "      ")
+                if let comment {
+                    lines += style.fitted(
+                        "# \(comment)", place: nil, first: gutter + "      ", rest: gutter + "      ", role: .faint)
+                }
             }
             if let change {
                 lines += style.fitted(
@@ -104,5 +108,15 @@ struct BranchTree {
             lines += style.fitted(
                 "\(sign) \(text)", place: place, first: gutter, rest: gutter + "  ", role: mark.role)
         }
+    }
+
+    /// Text, comment and place on one line, where they fit.
+    private func oneLine(_ text: String, comment: String?, place: String?, first: String) -> String? {
+        guard let comment, let place else { return nil }
+        let (text, note) = (style.clean(text), "# " + style.clean(comment))
+        let gap = style.width - first.count - text.count - 2 - note.count - place.count
+        guard gap >= 2 else { return nil }
+        return first + text + "  " + style.paint(note, .faint) + String(repeating: " ", count: gap)
+            + style.paint(place, .place)
     }
 }

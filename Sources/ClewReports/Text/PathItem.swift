@@ -40,20 +40,21 @@ struct PathBuilder {
     func items(of branch: TraceBranch, withReply: Bool) -> [PathItem] {
         let decided = Set([branch.decidedBy?.source, branch.reply?.decidedBy?.source].compactMap { $0 })
         var items = branch.hops.flatMap { hop in self.items(of: hop, decided) }
-        if let reply = branch.reply {
-            items.append(.end(text: arrival(branch), place: nil, mark: .midway))
-            if withReply {
-                items.append(.turn)
-                items += reply.hops.flatMap { hop in self.items(of: hop, decided) }
-            }
-        }
-        items.append(end(of: branch))
-        return items
+        guard let reply = branch.reply, withReply else { return items + [end(of: branch, after: .arrival)] }
+        items.append(.end(text: arrival(branch), place: nil, mark: .midway))
+        items.append(.turn)
+        items += reply.hops.flatMap { hop in self.items(of: hop, decided) }
+        return items + [end(of: branch, after: .reply)]
     }
+
+    /// What was printed of a branch before its end is.
+    enum Printed { case nothing, arrival, reply }
 
     /// `delivered to shop/api-0 (10.244.1.6:8080) on worker-a`
     func arrival(_ branch: TraceBranch) -> String {
-        guard let receiver = branch.deliveredTo else { return branch.disposition.phrase }
+        guard let receiver = branch.deliveredTo else {
+            return branch.outcome == .works && !branch.reason.isEmpty ? branch.reason : branch.disposition.phrase
+        }
         let whom =
             switch (receiver.pod, receiver.node) {
             case (.some(let pod), .some(let node)): "pod \(pod) on \(node)"
@@ -62,15 +63,20 @@ struct PathBuilder {
             case (nil, nil): "outside"
             }
         let from = branch.snat.map { ", seen as from \($0)" } ?? ""
-        return "\(branch.disposition.phrase) \(receiver.address), \(whom)\(from)"
+        return "delivered to \(receiver.address), \(whom)\(from)"
     }
 
-    func end(of branch: TraceBranch) -> PathItem {
+    func end(of branch: TraceBranch, after printed: Printed) -> PathItem {
         let decision = branch.decidedBy ?? branch.reply?.decidedBy
         let place = decision?.source.map(snapshot.describe)
         switch branch.outcome {
         case .works:
-            let text = branch.reply == nil || branch.reason.isEmpty ? arrival(branch) : branch.reason
+            let text =
+                switch printed {
+                case .reply: "the reply comes back"
+                case .arrival where branch.reply != nil: "\(arrival(branch)); the reply comes back as above"
+                case .arrival, .nothing: arrival(branch)
+                }
             return .end(text: "works: \(text)", place: nil, mark: .good)
         case .fails: return .end(text: "fails: \(branch.reason)", place: place, mark: .bad)
         case .unknown: return .end(text: "unknown: \(branch.reason)", place: place, mark: .unsure)
@@ -118,6 +124,8 @@ struct PathBuilder {
         let rule = RuleText(step.text)
         var text = isRule ? rule.text : step.text
         if detail == .allRules, step.skipped > 0 { text += " (\(step.skipped) before it do not match)" }
+        let label = isRule || step.kind == .policy ? "" : step.kind.rawValue
+        if text.hasPrefix("\(label): ") { text.removeFirst(label.count + 2) }
         let limit = style.width * 3
         var change: String?
         switch step.kind {
@@ -127,8 +135,7 @@ struct PathBuilder {
         }
         let comment = isRule ? rule.comment.map { RuleText.shortened($0, to: 56, style.ellipsis) } : nil
         return .step(
-            label: isRule || step.kind == .policy ? "" : step.kind.rawValue,
-            text: RuleText.shortened(text, to: limit, style.ellipsis), comment: comment,
+            label: label, text: RuleText.shortened(text, to: limit, style.ellipsis), comment: comment,
             place: step.source.map { place($0, below: folder) }, change: change)
     }
 
@@ -157,7 +164,10 @@ struct PathBuilder {
                 case .jumps, .returns, .none: break
                 }
             case .policy: keep = keep || step.text.uppercased().contains("DROP")
-            case .route, .nat, .ipvs, .conntrack, .bridge, .neighbor, .encapsulation, .socket, .device: keep = true
+            case .conntrack:
+                // A connection's first packet passes conntrack everywhere; what matters is what it translates.
+                keep = keep || i + 1 < steps.count && steps[i + 1].kind == .nat
+            case .route, .nat, .ipvs, .bridge, .neighbor, .encapsulation, .socket, .device: keep = true
             }
             guard keep else { continue }
             kept += open
@@ -176,12 +186,12 @@ extension Disposition {
     /// What became of the packet, in words.
     var phrase: String {
         switch self {
-        case .delivered: "delivered to"
+        case .delivered: "delivered"
         case .dropped: "dropped"
         case .rejected: "rejected"
         case .noRoute: "no route"
         case .looped: "goes round in a loop"
-        case .leavesSnapshot: "leaves for"
+        case .leavesSnapshot: "leaves the cluster"
         case .indeterminate: "cannot be told"
         }
     }

@@ -56,7 +56,7 @@ package struct TraceText: Sendable {
         let text = style.clean(summary.text)
         let end = text.firstIndex { $0 == " " || $0 == ":" } ?? text.endIndex
         var lines = [style.paint(String(text[..<end]), role) + style.paint(String(text[end...]), .heading)]
-        lines += style.fitted(route(trace.flow), place: nil, first: "  ", rest: "    ", role: .faint)
+        lines += style.fitted(route(trace), place: nil, first: "  ", rest: "    ", role: .faint)
         if detail != .brief, let decision = summary.branch?.decidedBy {
             let node = decision.node.map { " on \($0)" } ?? ""
             let rule = RuleText(decision.text)
@@ -69,10 +69,12 @@ package struct TraceText: Sendable {
     }
 
     /// `pod/shop/web-0 → svc/shop/api:http (tcp 10.244.1.5 → 10.96.0.10:80, entering at worker-a)`
-    private func route(_ flow: Flow) -> String {
+    private func route(_ trace: Trace) -> String {
+        let flow = trace.flow
+        let selected = trace.branches.first?.hops.first?.steps.first?.tuple.source
         let source: String =
             switch flow.origin {
-            case .host(let node): flow.source?.description ?? "node \(node)"
+            case .host(let node): (flow.source ?? selected)?.description ?? "node \(node)"
             case .pod(_, let address, _): address.description
             case .outside(let address, _): address.description
             }
@@ -85,9 +87,10 @@ package struct TraceText: Sendable {
     }
 
     private func brief(_ branch: TraceBranch, _ builder: PathBuilder) -> [String] {
-        guard case .end(let text, let place, let mark) = builder.end(of: branch) else { return [] }
+        guard case .end(let text, let place, let mark) = builder.end(of: branch, after: .nothing) else { return [] }
         let share = branch.probability.isOne ? "" : "p = \(TraceSummary.decimal(branch.probability)) "
-        let target = (branch.dnat ?? branch.deliveredTo?.address).map { "\(style.arrow) \($0) " } ?? ""
+        let end = branch.outcome == .works ? nil : branch.dnat ?? branch.deliveredTo?.address
+        let target = end.map { "\(style.arrow) \($0) " } ?? ""
         return style.fitted("\(share)\(target)\(text)", place: place, first: "  ", rest: "    ", role: mark.role)
     }
 

@@ -16,8 +16,10 @@ extension PacketWalk {
         case .sourceRange(let pool): return Ternary(set.addressRanges[Int(pool.rawValue)].contains(packet.source))
         case .destinationRange(let pool):
             return Ternary(set.addressRanges[Int(pool.rawValue)].contains(packet.destination))
-        case .inputInterface(let pattern): return link(packet.input, pattern, rules)
-        case .outputInterface(let pattern): return link(packet.output, pattern, rules)
+        case .inputInterface(let pattern):
+            return packet.hasUnknownInput ? .unknown : link(packet.input, pattern, rules)
+        case .outputInterface(let pattern):
+            return packet.hasUnknownOutput ? .unknown : link(packet.output, pattern, rules)
         case .ipProtocol(let number): return Ternary(packet.ipProtocol == number)
         case .family(let family): return Ternary(packet.family == family)
         case .sourcePort(let range): return Ternary(packet.ipProtocol.hasPorts && range.contains(packet.sourcePort))
@@ -64,6 +66,7 @@ extension PacketWalk {
             let reference = set.setReferences[Int(pool.rawValue)]
             if reference.comparesCounters { return "compares the counters of the ipset \(set.name(reference.name))" }
             return "the ipset \(set.name(reference.name)) was not collected in full"
+        case .inputInterface, .outputInterface: return "the device the packet uses is not known"
         case .sourceMAC: return "the packet's Ethernet source address is not traced"
         case .addressType: return "the type of an address depends on routes that were not collected"
         case .physicalDevice: return "the bridge port of the packet is not known"

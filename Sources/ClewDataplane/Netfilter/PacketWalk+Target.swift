@@ -149,7 +149,9 @@ extension PacketWalk {
         if target.kind == .masquerade {
             guard let address = masqueradeAddress(state) else {
                 doubt("the address MASQUERADE takes is not known", source: line(rule, rules), &state)
-                return .end(.unknown)
+                if state.outer.isEmpty { state.wasMasqueraded = true }
+                settleSource(wanted, number, &state)
+                return .end(.accept)
             }
             wanted.source = address
             // An outer packet of a tunnel may be masqueraded too; that does not touch the connection.

@@ -18,6 +18,9 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
     var length: UInt16 = 60
     var input = LinkIndex.none
     var output = LinkIndex.none
+    /// The link it came in by, or leaves by, is not known, as opposed to: there is none.
+    var hasUnknownInput = false
+    var hasUnknownOutput = false
     /// The bridge ports it uses (`nf_bridge_info`); ``LinkIndex/none`` also where the port is not known.
     var bridgeInput = LinkIndex.none
     var bridgeOutput = LinkIndex.none
@@ -71,6 +74,8 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
     mutating func leaveDevice() {
         input = .none
         output = .none
+        hasUnknownInput = false
+        hasUnknownOutput = false
         bridgeInput = .none
         bridgeOutput = .none
         hasBridgeInfo = false

@@ -55,6 +55,9 @@ extension Tracer {
         for path in namespace.state.unmodelled where path.kind == .ebtables {
             doubt("ebtables rules are not modelled: \(path.text)", source: path.source, &state)
         }
+        if let device = namespace.link(bridge), device.bridge?.vlanFiltering == true {
+            doubt("VLAN filtering on \(device.name) is not modelled", source: device.source, &state)
+        }
         doubtUnmodelledPaths(on: port, of: namespace, &state)
         let hooks = bridgeHooks(state.packet.family, bridge, namespace, &state)
         state.packet.input = bridge
@@ -112,6 +115,7 @@ extension Tracer {
             routeInput(state, namespace)
             return
         }
+        if let device = namespace.link(bridge), !passesSourceCheck(state, device, namespace) { return }
         var state = state
         say(.route, route.text, route.source, &state)
         say(.bridge, "the new destination is behind the same bridge: forwarded there", nil, &state)
@@ -171,6 +175,12 @@ extension Tracer {
         case .host, .nobody: return true
         }
         let known = entry.port != .none && out != .none
+        if known, namespace.link(entry.port)?.port?.isolated == true, namespace.link(out)?.port?.isolated == true {
+            end(
+                state, .dropped, "both bridge ports on \(namespace.place) are isolated",
+                source: namespace.link(out)?.port?.source)
+            return false
+        }
         let returns = known ? entry.port == out : nextHop == state.packet.source || nextHop == originAddress(state)
         guard returns else { return true }
         let port = known ? out : (entry.port != .none ? entry.port : out)

@@ -9,6 +9,8 @@ extension Tracer {
         var state = state
         state.packet.input = link
         state.packet.output = .none
+        state.packet.hasUnknownInput = link == .none
+        state.packet.hasUnknownOutput = false
         log(.enter(namespace.index, link), &state)
         doubtUnmodelledPaths(on: link, of: namespace, &state)
         for passed in traverse(.prerouting, namespace, state) {
@@ -34,7 +36,9 @@ extension Tracer {
     mutating func routeInput(_ state: WalkState, _ namespace: CompiledNamespace) {
         let packet = state.packet
         guard let device = namespace.link(packet.input) else {
-            end(state, .indeterminate, "the packet came in by a device of \(namespace.place) that is not known")
+            for (routed, way) in routeWithoutTable(state, namespace, "its devices were not collected") {
+                if case .local = way { deliverLocally(routed, namespace) } else { forwardBlindly(routed, namespace) }
+            }
             return
         }
         if device.isLoopback {
@@ -51,8 +55,8 @@ extension Tracer {
         query.inputLink = device.name
         switch namespace.router.lookUp(query) {
         case .unknown(let why):
-            for (routed, way) in routeInputWithoutTable(state, namespace, why) {
-                if case .local = way { deliverLocally(routed, namespace) }
+            for (routed, way) in routeWithoutTable(state, namespace, why) {
+                if case .local = way { deliverLocally(routed, namespace) } else { forwardBlindly(routed, namespace) }
             }
         case .none:
             end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
@@ -69,21 +73,17 @@ extension Tracer {
                 case .local: deliverLocally(routed, namespace)
                 case .out(let link, let nextHop, let mtu):
                     forward(routed, by: link, to: nextHop, mtu, namespace)
+                case .unknown: forwardBlindly(routed, namespace)
                 }
             }
         }
     }
 
-    private mutating func routeInputWithoutTable(
-        _ state: WalkState, _ namespace: CompiledNamespace, _ why: String
-    ) -> [(WalkState, Way)] {
+    /// Without routes: FORWARD and POSTROUTING as if the packet were forwarded.
+    private mutating func forwardBlindly(_ state: WalkState, _ namespace: CompiledNamespace) {
         var state = state
-        if namespace.links.contains(where: { $0.addresses.contains { $0.address.address == state.packet.destination } }) {
-            return [(state, .local)]
-        }
-        doubt("routes of \(namespace.place) were not collected", &state)
-        end(state, .leavesSnapshot, "\(why) on \(namespace.place)", place: .uncollected)
-        return []
+        apply(.unknown, namespace, &state)
+        for passed in traverse(.forward, namespace, state) { leave(passed, .unknown, namespace) }
     }
 
     private mutating func passesMartianChecks(
@@ -126,7 +126,7 @@ extension Tracer {
     }
 
     /// `fib_validate_source` (`fib_frontend.c`): a local source, and rp_filter. IPv6 has neither.
-    private mutating func passesSourceCheck(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
+    mutating func passesSourceCheck(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
         let packet = state.packet
         guard packet.family == .ipv4, !packet.source.isZero else { return true }
         let mode = number("rp_filter", of: device.name, namespace, combine: .max)

@@ -174,6 +174,7 @@ extension Tracer {
         log(.enterInferred(podName(address), host.index), &state)
         guard attachment.isBridged else {
             state.nextHop = nil
+            doubtGateway(attachment, host, &state)
             receive(state, on: attachment.link, of: host)
             return
         }
@@ -191,6 +192,15 @@ extension Tracer {
         bridge(state, attachment.link, from: attachment.port.map { .port($0) } ?? .unknownPort, of: host)
     }
 
+    /// Calico's pods send to 169.254.1.1, which the node answers for only by proxy ARP.
+    private mutating func doubtGateway(_ attachment: PodAttachment, _ host: CompiledNamespace, _ state: inout WalkState) {
+        guard let device = host.link(attachment.link), device.name.hasPrefix("cali"), state.packet.family == .ipv4,
+            let own = host.sysctl("net.ipv4.conf.\(device.name).proxy_arp"), own.value == "0",
+            number("proxy_arp", of: device.name, host, combine: .or) == 0
+        else { return }
+        doubt("proxy_arp is off on \(device.name): a pod whose gateway is 169.254.1.1 cannot send", source: own.source, &state)
+    }
+
     // MARK: - Between nodes
 
     /// Onto a wire between nodes: to the node that owns the next hop, else to whoever the fabric would bring it.
@@ -200,6 +210,13 @@ extension Tracer {
         state.forgetConnection()
         let nextHop = state.nextHop ?? state.packet.destination
         let exit = LinkReference(namespace: namespace.index, link: link)
+        if let neighbor = namespace.state.neighbors?.first(where: {
+            $0.address == nextHop && $0.device == namespace.link(link)?.name
+        }), neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE") {
+            assume(
+                "\(nextHop) answers; its neighbour entry was \(neighbor.states.joined(separator: ",")) when it was collected",
+                source: neighbor.source, &state)
+        }
         let owners = world.hosts(having: nextHop).filter { $0 != namespace.index }
         if let owner = owners.first {
             if owners.count > 1 { doubt("several nodes have the address \(nextHop)", &state) }
@@ -259,6 +276,9 @@ extension Tracer {
         let device = world[exit.namespace].link(exit.link)?.name ?? "?"
         if !state.isReply {
             assume("\(state.packet.destination) belongs to nobody in the cluster; it is taken to be reached by \(device) of \(node) and to answer", &state)
+            if case .pod = world.owner(of: state.packet.source) {
+                assume("the network outside brings answers to the pod address \(state.packet.source), which was not masqueraded, back to \(node)", &state)
+            }
         }
         end(state, .leavesSnapshot, "leaves \(node) by \(device) for \(state.packet.destination)", place: .outside)
     }

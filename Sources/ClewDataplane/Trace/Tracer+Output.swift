@@ -6,6 +6,8 @@ import ClewSnapshot
 enum Way {
     case local
     case out(LinkIndex, nextHop: IPAddress, mtu: UInt32?)
+    /// Routes were not collected: the hooks are still walked.
+    case unknown
 }
 
 extension Tracer {
@@ -54,6 +56,9 @@ extension Tracer {
         case .out(let link, let nextHop, _):
             state.packet.output = link
             state.nextHop = nextHop
+        case .unknown:
+            state.packet.output = .none
+            state.packet.hasUnknownOutput = true
         }
     }
 
@@ -71,6 +76,12 @@ extension Tracer {
             guard fits(state, link, routeMTU, namespace) else { return }
             for passed in traverse(.postrouting, namespace, state) {
                 transmit(confirmed(passed), on: link, of: namespace)
+            }
+        case .unknown:
+            for passed in traverse(.postrouting, namespace, state) {
+                end(
+                    passed, .leavesSnapshot, "leaves \(namespace.place) for \(passed.packet.destination), but its routes were not collected",
+                    place: .uncollected)
             }
         }
     }
@@ -109,8 +120,7 @@ extension Tracer {
         query.sourcePort = packet.sourcePort
         query.destinationPort = packet.destinationPort
         switch namespace.router.lookUp(query) {
-        case .unknown(let why):
-            return routeWithoutTable(state, namespace, why)
+        case .unknown(let why): return routeWithoutTable(state, namespace, why)
         case .none:
             end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
             return []
@@ -125,7 +135,7 @@ extension Tracer {
     }
 
     /// Without routes only addresses of the namespace itself are certain.
-    private mutating func routeWithoutTable(
+    mutating func routeWithoutTable(
         _ state: WalkState, _ namespace: CompiledNamespace, _ why: String
     ) -> [(WalkState, Way)] {
         var state = state
@@ -135,9 +145,8 @@ extension Tracer {
         }) {
             return [(state, .local)]
         }
-        doubt("routes of \(namespace.place) were not collected", &state)
-        end(state, .leavesSnapshot, "\(why) on \(namespace.place)", place: .uncollected)
-        return []
+        doubt("where \(namespace.place) sends packets is not known: \(why)", &state)
+        return [(state, .unknown)]
     }
 
     /// Takes a route: every next hop of it, with its share.
@@ -147,8 +156,11 @@ extension Tracer {
         var state = state
         let packet = state.packet
         switch route.type {
-        case .local, .broadcast, .anycast, .multicast:
+        case .local, .anycast:
             say(.route, route.text, route.source, &state)
+            return [(state, .local)]
+        case .broadcast, .multicast:
+            doubt("broadcast and multicast are not modelled", source: route.source, &state)
             return [(state, .local)]
         case .blackhole:
             end(

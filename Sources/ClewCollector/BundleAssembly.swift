@@ -34,7 +34,7 @@ struct BundleAssembly {
         keep(path: path, bytes: bytes)
     }
 
-    /// Adds a file from its gzip data. Damaged data is a problem of this file alone.
+    /// Adds a file from its gzip data, where damage is a problem of this file alone.
     mutating func add<Source: ByteStream & ~Copyable>(
         path: String, gzip source: consuming Source, packedSize: Int
     ) throws(BundleReadError.Reason) {

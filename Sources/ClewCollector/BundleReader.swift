@@ -23,7 +23,7 @@ package enum BundleReader {
         }
     }
 
-    /// Reads one file, packed or not, to the artifact `artifactPath`; `-` is standard input. It may be empty.
+    /// Reads one file, packed or not, to the artifact `artifactPath`; it may be empty, and `-` is standard input.
     package static func readFile(
         path: String, as artifactPath: String, limits: BundleLimits = .default
     ) throws(BundleReadError) -> SupportBundle {

@@ -98,7 +98,9 @@ struct PeekableStream<Source: ByteStream & ~Copyable>: ~Copyable, ByteStream {
 
     init(_ source: consuming Source) { self.source = source }
 
-    /// The first bytes, which stay to be read; fewer than `count` where the data is shorter. Called before any read.
+    /// The first bytes, which stay to be read; fewer than `count` where the data is shorter.
+    ///
+    /// Called before any read.
     mutating func peek(_ count: Int) throws(BundleReadError.Reason) -> [UInt8] {
         head = try source.gather(atMost: count, expected: count)
         return head
@@ -133,7 +135,8 @@ struct InflationGuard {
         unpacked &+= count
         if unpacked > grace, unpacked / max(packed, 1) >= maxRatio {
             throw .tooLarge(
-                "refused: \(readableSize(packed)) unpack to more than \(readableSize(unpacked)), as only a zip bomb does")
+                "refused: \(readableSize(packed)) unpack to more than \(readableSize(unpacked)), as only a zip bomb does"
+            )
         }
         if unpacked > maxBytes { throw .tooLarge("refused: unpacks to more than \(readableSize(maxBytes))") }
     }

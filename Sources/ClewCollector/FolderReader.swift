@@ -8,7 +8,9 @@ struct FolderReader {
         self.limits = limits
     }
 
-    /// Reads everything. Only the root's own failure is an error; what else cannot be read is a problem.
+    /// Reads everything.
+    ///
+    /// Only the root's own failure is an error; what else cannot be read is a problem.
     func read(into assembly: inout BundleAssembly) throws(BundleReadError.Reason) {
         var waiting = try read(folder: "", depth: 0, into: &assembly)
         while let next = waiting.popLast() {

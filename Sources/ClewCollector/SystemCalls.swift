@@ -55,7 +55,9 @@ struct DescriptorStream: ~Copyable, ByteStream {
         try self.init(path: path, flags: O_RDONLY | O_CLOEXEC)
     }
 
-    /// Opens a file of a folder. A link that took its place in the meantime is an error, and a pipe no wait.
+    /// Opens a file of a folder.
+    ///
+    /// A link that took its place in the meantime is an error, and a pipe no wait.
     static func inFolder(_ path: String) throws(BundleReadError.Reason) -> DescriptorStream {
         let stream = try DescriptorStream(path: path, flags: O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard stream.status.kind == .file else { throw .system("not a regular file") }

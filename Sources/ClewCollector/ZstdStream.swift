@@ -1,6 +1,8 @@
 import CZstd
 
-/// Whether data is zstd's. `pzstd` puts a skippable frame (`5?2A4D18`) ahead of the first proper one.
+/// Whether data is zstd's.
+///
+/// `pzstd` puts a skippable frame (`5?2A4D18`) ahead of the first proper one.
 func hasZstdMagic(_ head: [UInt8]) -> Bool {
     guard head.count >= 4 else { return false }
     return head[..<4] == [0x28, 0xb5, 0x2f, 0xfd] || (head[0] & 0xf0 == 0x50 && head[1..<4] == [0x2a, 0x4d, 0x18])

@@ -28,7 +28,9 @@ struct CompressionTests {
         }
     }
 
-    @Test("What gzip and zstd pack, with real blocks", arguments: [["gzip", "-9"], ["zstd", "-q"], ["zstd", "-q", "-19"]])
+    @Test(
+        "What gzip and zstd pack, with real blocks",
+        arguments: [["gzip", "-9"], ["zstd", "-q"], ["zstd", "-q", "-19"]])
     func tools(command: [String]) throws {
         let folder = try TemporaryFolder()
         var tar = TarWriter()

@@ -108,7 +108,8 @@ struct FuzzTests {
                 let content = (0..<Int.random(in: 0...900, using: &random)).map { _ in
                     UInt8.random(in: 0...255, using: &random)
                 }
-                let size = Bool.random(using: &random) ? nil : Int(random.next() >> UInt64.random(in: 31...62, using: &random))
+                let large = Int(random.next() >> UInt64.random(in: 31...62, using: &random))
+                let size = Bool.random(using: &random) ? nil : large
                 tar.add(
                     name, content, flag: Array("0123567LKxgSVDZ").randomElement(using: &random) ?? "0", size: size,
                     binarySize: size != nil)

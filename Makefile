@@ -1,0 +1,44 @@
+# The commands of this repository; `make help` lists them.
+
+SWIFT ?= swift
+SOURCES := Sources Tests Benchmarks Package.swift
+
+# What `make demo` traces: a Service whose pod is on the client's own node, which fails.
+DEMO := trace Examples/bridge-nf-off --from pod/shop/web-0 --to svc/shop/api
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help deps demo test lint fmt ci bench
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+deps: ## install the system libraries that are missing, where that is possible
+	@.ci/deps
+
+demo: deps ## build the release binary and trace an example
+	$(SWIFT) build -c release --product clew
+	@clew="$$($(SWIFT) build -c release --show-bin-path)/clew"; \
+	printf '\n$$ clew %s\n\n' '$(DEMO)'; \
+	"$$clew" $(DEMO); status=$$?; \
+	case $$status in \
+	0) ;; \
+	1) printf '\n(exit code 1: the connection fails, which is what this example is there to show)\n' ;; \
+	*) exit $$status ;; \
+	esac
+
+test: deps ## run all tests
+	$(SWIFT) test
+
+lint: deps ## check format and style, and that targets import only what they depend on
+	$(SWIFT) format lint --strict -r $(SOURCES)
+	$(SWIFT) build --explicit-target-dependency-import-check error
+
+fmt: ## format the sources
+	$(SWIFT) format -i -r $(SOURCES)
+
+ci: lint test ## what has to pass: lint, then test
+
+bench: deps ## compare speed and memory with other programs, release build
+	$(SWIFT) build -c release --product clew-bench
+	"$$($(SWIFT) build -c release --show-bin-path)/clew-bench"

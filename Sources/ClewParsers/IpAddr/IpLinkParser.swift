@@ -80,7 +80,8 @@ extension Link {
         hasCarrier = isUp ? flags.contains("LOWER_UP") : nil
     }
 
-    /// Sets what stands behind the `@`: `if4` is an index of another namespace, `NONE` nothing, else a name of this one.
+    /// Sets what stands behind the `@`: `if4` is an index of another namespace, `NONE` is nothing, all else a name of
+    /// this one.
     mutating func setLower(_ text: String) {
         if text == "NONE" || text == "(null)" { return }
         if text.hasPrefix("if"), let index = UInt32(text.dropFirst(2)) {

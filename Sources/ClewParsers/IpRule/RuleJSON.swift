@@ -33,7 +33,9 @@ enum RuleJSON {
 }
 
 extension RoutingRuleDraft {
-    /// Reads a member; answers with what is wrong. `all` is the whole rule, for values in several members.
+    /// Reads a member; answers with what is wrong.
+    ///
+    /// `all` is the whole rule, for values in several members.
     fileprivate mutating func read(_ key: String, _ value: ToolJSONValue, of all: ToolJSONValue) -> String? {
         let wrong = "\"\(key)\" of a rule"
         switch key {

@@ -13,7 +13,7 @@ extension WordReader {
     }
 }
 
-/// Reads a device of `ifconfig` (net-tools `lib/interface.c`, versions before and since 2.0; busybox prints the former).
+/// Reads a device of `ifconfig` (net-tools `lib/interface.c`, before and since version 2.0; busybox prints the former).
 enum IfconfigRecord {
     /// Reads the device that begins at the current word.
     ///

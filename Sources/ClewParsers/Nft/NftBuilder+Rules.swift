@@ -27,7 +27,7 @@ extension NftBuilder {
         let comment = comment ?? rule.comment.map { append($0) } ?? .none
         var parts = self.parts(rule, in: chain)
         var chain = chain
-        var emit = Emission(line: rule.line, text: range, comment: comment)
+        let emit = Emission(line: rule.line, text: range, comment: comment)
         if parts.count > Self.partLimit {
             parts = [NftPart(matches: parts[0].matches, target: .unmodelled(unmodelled(rule.text)))]
         }

@@ -122,7 +122,7 @@ struct NftBuilder {
 
     /// A chain for the rest of a rule, which nothing else can name.
     mutating func continuation(of chain: ChainID, line: UInt32) -> ChainID {
-        let name = ruleSet.name(of: chain) + "~\(ruleSet.chains.count)"
+        let name = ruleSet.name(of: chain) + "~\(ruleCount(of: chain) + 1)"
         return newChain(name, in: ruleSet.chains[Int(chain.rawValue)].table, line: line)
     }
 

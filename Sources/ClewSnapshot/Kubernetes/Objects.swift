@@ -48,6 +48,8 @@ package struct Service: Sendable {
     package var publishNotReadyAddresses = false
     package var ipFamilies: [AddressFamily] = []
     package var creationTimestamp: String?
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
 
     package init(name: NamespacedName, source: SourceLine) {
@@ -93,6 +95,8 @@ package struct EndpointSlice: Sendable {
     package var ports: [EndpointPort] = []
     package var endpoints: [Endpoint] = []
     package var labels: [String: String] = [:]
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
     package init(name: NamespacedName, addressType: String = "IPv4", source: SourceLine) {
         self.name = name
@@ -138,6 +142,8 @@ package struct Endpoint: Sendable {
 package struct Endpoints: Sendable {
     package var name: NamespacedName
     package var subsets: [EndpointSubset] = []
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
     package init(name: NamespacedName, source: SourceLine) {
         self.name = name
@@ -165,6 +171,8 @@ package struct Pod: Sendable {
     package var containerPorts: [ContainerPort] = []
     package var deletionTimestamp: String?
     package var creationTimestamp: String?
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
     package init(name: NamespacedName, source: SourceLine) {
         self.name = name
@@ -199,6 +207,8 @@ package struct Node: Sendable {
     package var isReady: Bool?
     package var kubeletVersion: String?
     package var kubeProxyVersion: String?
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
     package init(name: String, source: SourceLine) {
         self.name = name
@@ -209,6 +219,8 @@ package struct Node: Sendable {
 package struct Namespace: Sendable {
     package var name: String
     package var labels: [String: String] = [:]
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
     package init(name: String, source: SourceLine) {
         self.name = name
@@ -219,6 +231,8 @@ package struct Namespace: Sendable {
 package struct ConfigMap: Sendable {
     package var name: NamespacedName
     package var data: [String: String] = [:]
+    /// `metadata.resourceVersion`; `nil` where it is absent or no number.
+    package var resourceVersion: UInt64?
     package var source: SourceLine
     package init(name: NamespacedName, source: SourceLine) {
         self.name = name

@@ -1,0 +1,151 @@
+package import ClewBundle
+import ClewNet
+package import ClewSnapshot
+
+extension ClusterSnapshot {
+    /// Parses a whole bundle, by the rules of `docs/bundle.md`.
+    ///
+    /// - Parameter nodeName: the name of the node whose files lie directly in a folder (`--node-name`); without it the
+    ///   Node object that owns one of the folder's addresses names it, else the folder does.
+    package init(parsing bundle: SupportBundle, nodeName: String?) {
+        self.init()
+        var reader = BundleReader(bundle)
+        reader.readManifests()
+        reader.readObjects()
+        reader.readNodes(overrideName: nodeName)
+        paths = bundle.artifacts.map(\.path)
+        nodes = reader.nodes.sorted { $0.name < $1.name }
+        objects = reader.objects.sorted()
+        inventory = reader.inventory()
+        unread = reader.log.unread.sorted { $0.source < $1.source }
+    }
+}
+
+/// The state of reading a bundle.
+struct BundleReader {
+    private let bundle: SupportBundle
+    private var layout: BundleLayout
+    private var source: ArtifactSource
+    /// Pods by the full path of their namespace's folder.
+    private var podOfFolder: [String: NamespacedName] = [:]
+    private(set) var nodes: [NodeSnapshot] = []
+    private(set) var objects = KubernetesObjects()
+    private(set) var log = ReadLog()
+
+    init(_ bundle: SupportBundle) {
+        self.bundle = bundle
+        layout = BundleLayout(bundle.artifacts)
+        source = ArtifactSource(bundle.artifacts)
+    }
+
+    mutating func readManifests() {
+        for (id, folder) in layout.manifests {
+            if source.isEmpty(id) {
+                log.note(id, "manifest", .empty, lines: 0, unread: [])
+                continue
+            }
+            let parsed = BundleManifest.parse(source.bytes(id), artifact: id)
+            log.note(id, "manifest", .read, lines: parsed.lines, unread: parsed.unread)
+            source.apply(parsed.value, in: folder)
+            for (path, pod) in parsed.value.namespaces { podOfFolder[Self.join(folder, path)] = pod }
+        }
+    }
+
+    private static func join(_ folder: String, _ path: String) -> String {
+        let path = path.split(separator: "/").joined(separator: "/")
+        return folder.isEmpty ? path : folder + "/" + path
+    }
+
+    mutating func readObjects() {
+        for id in layout.objects {
+            if source.isEmpty(id) {
+                log.note(id, "API objects", .empty, lines: 0, unread: [])
+                continue
+            }
+            let bytes = source.bytes(id)
+            guard ObjectSniffer.holdsObjects(bytes, isJSON: source.isJSON(id)) else {
+                log.keep(id, "unknown")
+                continue
+            }
+            let parsed = KubernetesParser.parse(bytes, artifact: id, isYAML: !source.isJSON(id))
+            objects.add(parsed.objects)
+            log.note(id, source.isJSON(id) ? "API objects (JSON)" : "API objects (YAML)", .read, lines: parsed.lines, unread: parsed.unread)
+        }
+    }
+
+    mutating func readNodes(overrideName: String?) {
+        var all = layout.named
+        // Only one folder can be the one that the user named.
+        let override = layout.flat.count == 1 ? overrideName : nil
+        for (folder, files) in layout.flat.sorted(by: { $0.key < $1.key }) {
+            let name = override ?? nodeObject(owning: files.host)?.name ?? folderName(folder)
+            if var known = all[name] {
+                known.host.files += files.host.files
+                known.namespaces.merge(files.namespaces) { a, b in
+                    var joined = a
+                    joined.files += b.files
+                    return joined
+                }
+                all[name] = known
+            } else {
+                all[name] = files
+            }
+        }
+        for (name, files) in all.sorted(by: { $0.key < $1.key }) { readNode(name, files) }
+    }
+
+    /// The Node object of which an InternalIP is among the addresses that a folder's files show.
+    private func nodeObject(owning files: BundleLayout.Files) -> Node? {
+        guard objects.nodes.contains(where: { !$0.internalIPs.isEmpty }) else { return nil }
+        var addresses: Set<IPAddress> = []
+        for file in files.files where file.format.kind == .addresses && !source.isEmpty(file.id) {
+            for link in IpLinkParser.parse(source.bytes(file.id), artifact: file.id).values {
+                addresses.formUnion(link.addresses.map(\.address.address))
+            }
+        }
+        return objects.nodes.filter { $0.internalIPs.contains(where: addresses.contains) }.min { $0.name < $1.name }
+    }
+
+    /// The folder's own name; that of the bundle, without the endings of archives, for its top.
+    private func folderName(_ folder: String) -> String {
+        if let last = folder.split(separator: "/").last { return String(last) }
+        var name = bundle.name.split(separator: "/").last { $0 != "." }.map(String.init) ?? "node"
+        for ending in [".tar.gz", ".tgz", ".tar.zst", ".tar"] where name.hasSuffix(ending) && name != ending {
+            name.removeLast(ending.count)
+        }
+        return name.isEmpty || name == "-" ? "node" : name
+    }
+
+    private mutating func readNode(_ name: String, _ files: BundleLayout.NodeFiles) {
+        let host = NamespaceAssembly(files.host, from: source)
+        log.add(host.log)
+        var node = NodeSnapshot(name: name, host: host.state)
+        node.proxyMode = host.proxyMode
+        for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {
+            let assembly = NamespaceAssembly(files, from: source)
+            log.add(assembly.log)
+            node.pods.append(
+                PodNamespaceSnapshot(
+                    name: folder, pod: podOfFolder[files.folder] ?? assembly.pod, state: assembly.state))
+        }
+        nodes.append(node)
+    }
+
+    /// Every artifact and what became of it, and what the reader of the bundle left out.
+    func inventory() -> [InventoryEntry] {
+        var entries = bundle.artifacts.enumerated().map { index, artifact in
+            let id = ArtifactID(rawValue: UInt32(truncatingIfNeeded: index))
+            guard let entry = log.entries[id] else {
+                let status: InventoryEntry.Status = source.isEmpty(id) ? .empty : .kept
+                return InventoryEntry(path: artifact.path, format: "unknown", status: status, lines: 0, unread: 0)
+            }
+            return InventoryEntry(
+                path: artifact.path, format: entry.format, status: entry.status, lines: entry.lines,
+                unread: entry.unread)
+        }
+        entries += bundle.problems.map {
+            InventoryEntry(path: $0.path, format: "left out: \($0.reason)", status: .kept, lines: 0, unread: 0)
+        }
+        return entries.sorted { $0.path == $1.path ? $0.format < $1.format : $0.path < $1.path }
+    }
+}

@@ -224,7 +224,9 @@ import Testing
         ).ruleSet
         #expect(set.tables.map(\.name) == ["nat"])
         #expect(set.rules.map(\.target).first == .dnat4(address: 0x0A00_0001, port: 80))
-        #expect(set.matches(of: set.rules[0]).map(\.test) == [.ipProtocol(.tcp), .destinationPort(PortRange(80))])
+        let tests = set.matches(of: set.rules[0]).map(\.test)
+        #expect(tests == [.ipProtocol(.tcp), .unmodelled(PoolIndex(0)), .destinationPort(PortRange(80))])
+        #expect(set.string(set.unmodelled[0]).contains("interfaces are not shown"))
         #expect(set.states.first?.recentAction == .check)
         #expect(set.states.first?.seconds == 10800)
     }
@@ -283,6 +285,39 @@ import Testing
         let (bare, wordy) = try Self.rule("-m comment --comment many words -> here -j DROP")
         #expect(bare.string(wordy.comment) == "many words -> here")
         #expect(wordy.target == .drop)
+    }
+
+    @Test func limitsMatchBelowOrAbove() throws {
+        for (text, isBelow) in [
+            ("hashlimit --hashlimit-upto 1/sec --hashlimit-name x", true),
+            ("hashlimit --hashlimit-above 1/sec --hashlimit-name x", false), ("connlimit --connlimit-above 3", false),
+            ("connlimit ! --connlimit-above 3", true), ("connlimit --connlimit-upto 3", true),
+            ("limit --limit 1/sec", true),
+            ("quota --quota 3", true),
+        ] {
+            let (set, _) = try Self.rule("-m \(text) -j DROP")
+            #expect(set.states.map(\.matchesBelowLimit) == [isBelow], "\(text)")
+        }
+    }
+
+    @Test func lastTargetCounts() {
+        let set = Self.parse("*filter\n:A - [0:0]\n-A A -j A -j ACCEPT\n-A A -j DROP -g A\nCOMMIT\n").ruleSet
+        #expect(set.rules.map(\.target) == [.accept, .goto(ChainID(rawValue: 0))])
+    }
+
+    @Test func manyChainsAndJumps() {
+        var text = "*nat\n"
+        for i in 0..<3000 { text += ":C\(i) - [0:0]\n" }
+        for i in 0..<3000 { text += "-A C\(i) -j C\(i * 7 % 4000)\n" }
+        let set = Self.parse(text + "COMMIT\n").ruleSet
+        #expect(set.chains.filter { !$0.isDeclared }.count == (0..<3000).filter { $0 * 7 % 4000 >= 3000 }.count)
+        for (i, rule) in set.rules.enumerated() {
+            guard case .jump(let chain) = rule.target else {
+                Issue.record("rule \(i) does not jump")
+                continue
+            }
+            #expect(set.name(of: chain) == "C\(i * 7 % 4000)")
+        }
     }
 
     // MARK: What is not understood

@@ -55,6 +55,9 @@ struct ListingRow {
             addNegatable("-i", words[index], unless: ["*", "any"])
             addNegatable("-o", words[index + 1], unless: ["*", "any"])
             index += 2
+        } else {
+            // Without -v a listing hides the interfaces: the rule may ask for some.
+            matches += " --listed \"without -v: interfaces are not shown\""
         }
         guard index + 1 < words.count else { return false }
         let everything = ["0.0.0.0/0", "anywhere", "::/0", "default"]

@@ -23,6 +23,8 @@ struct RuleDraft {
     var sources: [MaskedAddress] = []
     var destinations: [MaskedAddress] = []
     var isIPv6Only: Bool?
+    /// What SET does; outside of the target, which is plain bytes without it.
+    var setTarget: SetTarget?
 }
 
 /// The target being read.
@@ -30,6 +32,9 @@ struct TargetDraft {
     var word = TargetWord.none
     /// What `-j` or `-g` named, once it needs no option more.
     var plain = Target.none
+    /// The name of a chain that is yet to be looked up; its length is 0 for every other target.
+    var chain = ByteText.Slice(start: 0, end: 0)
+    var isGoto = false
     var start = 0
     var end = 0
     var reject = RejectType.portUnreachable
@@ -44,7 +49,6 @@ struct TargetDraft {
     var tproxyAddress: IPAddress?
     var port: UInt16 = 0
     var ttlChange = TTLChange.set
-    var setTarget: SetTarget?
 
     enum MarkAction { case set, save, restore }
 }

@@ -9,6 +9,9 @@ import ClewSnapshot
 struct RuleSetBuilder {
     var out: RuleSet
     var unread: [UnreadLine] = []
+    /// Unread lines beyond the limit: a file that is no dump at all has many.
+    private var unlisted = 0
+    private static let unreadLimit = 20_000
     let text: ByteText
 
     /// The table that chain and rule lines belong to.
@@ -16,13 +19,24 @@ struct RuleSetBuilder {
     private var implicitTables: Set<UInt16> = []
     private var policies: [UInt32: Bool] = [:]
 
-    private var slots: [UInt64]
+    private var chainTable: ChainTable
     private var lastChain: Int = -1
     private var runs: [Run] = []
     private var isScattered = false
     var edits: [Edit] = []
 
     private var nameIDs: [String: UInt32] = [:]
+
+    private var jumps: [Jump] = []
+    private static let jumpBatch = 512
+
+    private struct Jump {
+        var start: UInt32
+        var length: UInt16
+        var isGoto: Bool
+        var rule: UInt32
+        var line: UInt32
+    }
 
     private struct Run {
         var chain: UInt32
@@ -45,14 +59,46 @@ struct RuleSetBuilder {
         out.rules.reserveCapacity(bytes.count / 64)
         out.matches.reserveCapacity(bytes.count / 28)
         out.chains.reserveCapacity(bytes.count / 200)
-        var capacity = 64
-        while capacity < bytes.count / 128 { capacity *= 2 }
-        slots = Array(repeating: 0, count: capacity)
+        chainTable = ChainTable(estimate: bytes.count / 200)
     }
 
     mutating func fail(_ line: UInt32, _ start: Int, _ end: Int, _ reason: String) {
+        guard unread.count < Self.unreadLimit else {
+            unlisted += 1
+            return
+        }
         let cut = min(end, start &+ 480)
         unread.append(UnreadLine(SourceLine(out.artifact, line: line), text: text.string(start, cut), reason: reason))
+    }
+
+    // MARK: Jumps
+
+    /// Notes that the rule appended next jumps to a chain.
+    ///
+    /// Jumps are looked up some hundred at a time: the processor then waits for many of them at once, which each miss
+    /// its cache in a large dump.
+    @inline(__always)
+    mutating func addJump(to name: ByteText.Slice, isGoto: Bool, line: UInt32) {
+        jumps.append(
+            Jump(
+                start: UInt32(truncatingIfNeeded: name.start), length: UInt16(truncatingIfNeeded: name.count),
+                isGoto: isGoto, rule: UInt32(truncatingIfNeeded: out.rules.count), line: line))
+        if jumps.count == Self.jumpBatch { resolveJumps() }
+    }
+
+    @inline(never)
+    private mutating func resolveJumps() {
+        // The rule of the last jump is appended only after it.
+        let open = jumps.last.flatMap { Int($0.rule) >= out.rules.count ? $0 : nil }
+        if open != nil { jumps.removeLast() }
+        for jump in jumps {
+            let start = Int(jump.start)
+            let chain = ChainID(
+                rawValue: UInt32(truncatingIfNeeded: chain(start, start &+ Int(jump.length), line: jump.line)))
+            out.rules[Int(jump.rule)].target = jump.isGoto ? .goto(chain) : .jump(chain)
+        }
+        jumps.removeAll(keepingCapacity: true)
+        if let open { jumps.append(open) }
     }
 
     // MARK: Tables
@@ -60,6 +106,7 @@ struct RuleSetBuilder {
     /// Begins the table `name`; one of that name and family that came before is replaced, as `iptables-restore` does.
     mutating func openTable(_ name: String, family: AddressFamily, line: UInt32, isImplicit: Bool = false) {
         guard out.tables.count < Int(UInt16.max) else { return }
+        resolveJumps()
         let id = UInt16(out.tables.count)
         out.tables.append(RuleTable(name: name, family: family == .ipv4 ? .ipv4 : .ipv6, line: line))
         if isImplicit { implicitTables.insert(id) }
@@ -69,6 +116,7 @@ struct RuleSetBuilder {
 
     /// The table of that name that is open for further lines (`-t` on a line), or a new one.
     mutating func continueTable(_ name: String, family: AddressFamily, line: UInt32) {
+        resolveJumps()
         let family: TableFamily = family == .ipv4 ? .ipv4 : .ipv6
         if let index = out.tables.lastIndex(where: { $0.name == name && $0.family == family }) {
             table = TableID(rawValue: UInt16(index))
@@ -77,7 +125,10 @@ struct RuleSetBuilder {
         }
     }
 
-    mutating func closeTable() { table = nil }
+    mutating func closeTable() {
+        resolveJumps()
+        table = nil
+    }
 
     /// Whether the table that is open has its name from a guess.
     var isImplicit: Bool { table.map { implicitTables.contains($0.rawValue) } ?? false }
@@ -85,21 +136,9 @@ struct RuleSetBuilder {
     // MARK: Chains
 
     @inline(__always)
-    private func hash(_ start: Int, _ length: Int, _ table: TableID) -> UInt64 {
-        var hash = UInt64(table.rawValue) &+ UInt64(truncatingIfNeeded: length) &* 0x9E37_79B9_7F4A_7C15
-        var done = 0
-        while done < length {
-            hash = (hash ^ text.word(at: start &+ done, length: length &- done)) &* 0xD6E8_FEB8_6659_FD93
-            hash ^= hash >> 32
-            done &+= 8
-        }
-        return hash
-    }
-
-    @inline(__always)
     private func isChain(_ index: Int, _ start: Int, _ length: Int, _ table: TableID) -> Bool {
         let chain = out.chains[index]
-        return Int(chain.name.length) == length && chain.table == table
+        return Int(chain.name.length) == length && chain.table.rawValue == table.rawValue
             && text.equal(Int(chain.name.offset), start, length: length)
     }
 
@@ -119,41 +158,32 @@ struct RuleSetBuilder {
         return lastChain
     }
 
-    /// The slot that holds a chain's number, or the empty one where it belongs.
-    private func slot(_ start: Int, _ length: Int, _ table: TableID, hash: UInt64) -> Int {
-        var slot = Int(truncatingIfNeeded: hash >> 20) & (slots.count &- 1)
-        while slots[slot] != 0 {
-            let index = Int(truncatingIfNeeded: slots[slot] & 0xFFFF_FFFF) &- 1
-            if slots[slot] >> 32 == hash >> 32, isChain(index, start, length, table) { break }
-            slot = (slot &+ 1) & (slots.count &- 1)
-        }
-        return slot
-    }
-
     /// The chain of that name in the open table, made undeclared where no line declared it yet.
+    @inline(__always)
     mutating func chain(_ start: Int, _ end: Int, line: UInt32) -> Int {
         let table = table ?? TableID(rawValue: 0)
         let length = end &- start
-        let hash = hash(start, length, table)
-        let slot = slot(start, length, table, hash: hash)
-        if slots[slot] != 0 { return Int(truncatingIfNeeded: slots[slot] & 0xFFFF_FFFF) &- 1 }
-        let index = out.chains.count
-        slots[slot] = (hash >> 32) << 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
-        let name = ByteText.Slice(start: start, end: end).range
-        out.chains.append(RuleChain(name: name, table: table, line: line, isDeclared: false))
-        if out.chains.count &* 2 > slots.count { growSlots() }
-        return index
+        let key = ChainTable.key(text, start, length, table: table.rawValue)
+        let known = chainTable.find(key, length: length) { isChain($0, start, length, table) }
+        return known ?? addChain(start, end, table, key, line)
     }
 
-    private mutating func growSlots() {
-        var larger = [UInt64](repeating: 0, count: slots.count * 2)
-        for (index, chain) in out.chains.enumerated() {
-            let hash = hash(Int(chain.name.offset), Int(chain.name.length), chain.table)
-            var slot = Int(truncatingIfNeeded: hash >> 20) & (larger.count - 1)
-            while larger[slot] != 0 { slot = (slot + 1) & (larger.count - 1) }
-            larger[slot] = (hash >> 32) << 32 | UInt64(UInt32(truncatingIfNeeded: index + 1))
+    @inline(never)
+    private mutating func addChain(
+        _ start: Int, _ end: Int, _ table: TableID, _ key: ChainTable.Key, _ line: UInt32
+    ) -> Int {
+        if chainTable.isFull {
+            let (text, chains) = (text, out.chains)
+            chainTable.grow { number in
+                let chain = chains[number]
+                return ChainTable.key(
+                    text, Int(chain.name.offset), Int(chain.name.length), table: chain.table.rawValue)
+            }
         }
-        slots = larger
+        chainTable.insert(key)
+        let name = ByteText.Slice(start: start, end: end).range
+        out.chains.append(RuleChain(name: name, table: table, line: line, isDeclared: false))
+        return out.chains.count &- 1
     }
 
     /// A line that declares a chain; `policyAccepts` is `nil` for one without policy.
@@ -167,9 +197,10 @@ struct RuleSetBuilder {
     /// Whether a line of the open table declared that chain already.
     func isDeclared(_ start: Int, _ end: Int) -> Bool {
         guard let table else { return false }
-        let slot = slot(start, end &- start, table, hash: hash(start, end &- start, table))
-        guard slots[slot] != 0 else { return false }
-        return out.chains[Int(truncatingIfNeeded: slots[slot] & 0xFFFF_FFFF) &- 1].isDeclared
+        let length = end &- start
+        let key = ChainTable.key(text, start, length, table: table.rawValue)
+        let known = chainTable.find(key, length: length) { isChain($0, start, length, table) }
+        return known.map { out.chains[$0].isDeclared } ?? false
     }
 
     // MARK: Rules and names
@@ -198,7 +229,8 @@ struct RuleSetBuilder {
     // MARK: The end
 
     mutating func finish() {
-        slots = []
+        resolveJumps()
+        chainTable = ChainTable(estimate: 0)
         nameIDs = [:]
         if edits.isEmpty {
             isScattered ? gatherRuns() : placeRuns()
@@ -210,6 +242,9 @@ struct RuleSetBuilder {
         retireReplacedTables()
         hookChains()
         unread.sort { $0.source < $1.source }
+        if unlisted > 0, let last = unread.last {
+            unread.append(UnreadLine(last.source, text: "", reason: "\(unlisted) unread lines more in this file"))
+        }
     }
 
     private mutating func placeRuns() {

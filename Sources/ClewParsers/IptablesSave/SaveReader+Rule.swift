@@ -50,6 +50,7 @@ extension SaveReader {
         draft.comment = .none
         draft.target.word = .none
         draft.target.plain = .none
+        draft.target.chain.end = draft.target.chain.start
         if !draft.sources.isEmpty { draft.sources = [] }
         if !draft.destinations.isEmpty { draft.destinations = [] }
         draft.isIPv6Only = nil
@@ -79,6 +80,9 @@ extension SaveReader {
     @inline(__always)
     private mutating func appendRule(_ start: Int, _ textEnd: Int, chain: Int, firstMatch: Int) {
         let target = draft.target.word == .none ? draft.target.plain : finishTarget()
+        if !draft.target.chain.isEmpty {
+            builder.addJump(to: draft.target.chain, isGoto: draft.target.isGoto, line: line)
+        }
         builder.append(
             Rule(
                 firstMatch: UInt32(truncatingIfNeeded: firstMatch),
@@ -269,6 +273,7 @@ extension SaveReader {
         }
         if draft.module.isText, draft.entry >= 0 {
             extendGroup(to: next)
+            noteLimit(start, wordEnd)
         } else if draft.target.word != .none, draft.module == .none {
             draft.target.end = next
             if !draft.target.word.isText { draft.target.isUnmodelled = true }
@@ -276,6 +281,19 @@ extension SaveReader {
             addUnmodelled(begin, next)
         }
         return next
+    }
+
+    /// Which side of its limit `hashlimit`, `connlimit` or `quota` matches.
+    private mutating func noteLimit(_ start: Int, _ wordEnd: Int) {
+        guard draft.module == .hashlimit || draft.module == .connlimit || draft.module == .quota else { return }
+        guard draft.entry < builder.out.states.count else { return }
+        switch text.string(start, wordEnd) {
+        case "--hashlimit-above", "--connlimit-above":
+            builder.out.states[draft.entry].matchesBelowLimit = draft.isNegated
+        case "--hashlimit-upto", "--hashlimit", "--connlimit-upto", "--quota":
+            builder.out.states[draft.entry].matchesBelowLimit = !draft.isNegated
+        default: break
+        }
     }
 
     /// Whether `-x`, `--word` or a `!` before one begins at `offset`; a negative number or `->` does not.

@@ -11,14 +11,15 @@ extension SaveReader {
         draft.entry = -1
         guard end > start, end &- start < 256 else {
             complain(draft.optionStart, end, "-j without a target")
+            draft.target.word = .none
+            draft.target.chain.end = draft.target.chain.start
             draft.target.plain = textTarget(start: draft.optionStart, end: end) { .unmodelled($0) }
             return end
         }
         let found = isGoto ? 0 : targets.value(text, start, end)
         if found == 0 {
-            let chain = builder.chain(start, end, line: line)
-            let id = ChainID(rawValue: UInt32(truncatingIfNeeded: chain))
-            draft.target.plain = isGoto ? .goto(id) : .jump(id)
+            draft.target.chain = ByteText.Slice(start: start, end: end)
+            draft.target.isGoto = isGoto
             draft.target.word = .none
             return end
         }
@@ -26,8 +27,11 @@ extension SaveReader {
         return end
     }
 
+    private static let blankTarget = TargetDraft()
+
     private mutating func beginTarget(_ word: TargetWord, _ end: Int) {
         draft.target.word = .none
+        draft.target.chain.end = draft.target.chain.start
         switch word {
         case .accept: draft.target.plain = .accept
         case .drop: draft.target.plain = .drop
@@ -35,7 +39,8 @@ extension SaveReader {
         case .notrack: draft.target.plain = .notrack
         case .dnat, .snat, .masquerade, .redirect, .netmap, .reject, .mark, .connmark, .ct, .tproxy, .tcpMSS, .ttl,
             .tos, .dscp, .set, .transparent, .nfqueue, .queue, .unmodelled, .none:
-            draft.target = TargetDraft()
+            draft.target = Self.blankTarget
+            if draft.setTarget != nil { draft.setTarget = nil }
             draft.target.word = word
             draft.target.start = draft.optionStart
             draft.target.end = end
@@ -55,6 +60,7 @@ extension SaveReader {
     // MARK: Options
 
     mutating func readTargetOption(_ start: Int, _ wordEnd: Int) -> Int {
+        if draft.target.word == .dnat, let end = readPlainDNAT(start, wordEnd) { return end }
         let option = TargetOption(rawValue: targetOptions.value(text, start, wordEnd)) ?? .none
         if draft.target.word.isText { return readUnknownOption(start, wordEnd) }
         let next: Int
@@ -69,8 +75,8 @@ extension SaveReader {
             next = directions.next
             if let reference = setReference(name, directions) {
                 let action: SetTarget.Action = option == .addSet ? .add : option == .deleteSet ? .delete : .map
-                if draft.target.setTarget != nil { draft.target.isUnmodelled = true }
-                draft.target.setTarget = SetTarget(action: action, set: reference)
+                if draft.setTarget != nil { draft.target.isUnmodelled = true }
+                draft.setTarget = SetTarget(action: action, set: reference)
             } else {
                 targetComplain(start, next)
             }
@@ -81,6 +87,27 @@ extension SaveReader {
         }
         draft.target.end = next
         return next
+    }
+
+    /// `--to-destination 10.0.0.1:80` at the end of the line, as nearly every DNAT rule has it.
+    @inline(__always)
+    private mutating func readPlainDNAT(_ start: Int, _ wordEnd: Int) -> Int? {
+        // "--to-des"
+        guard family == .ipv4, wordEnd &- start == 16, text.word(at: start) == 0x7365_642D_6F74_2D2D, !draft.isNegated,
+            !draft.target.hasNATAddress
+        else { return nil }
+        let end = text.wordEnd(from: wordEnd &+ 1)
+        guard text[wordEnd] == 32, text[end] == ByteText.newline else { return nil }
+        let colon = text.find(UInt8(ascii: ":"), wordEnd &+ 1, end) ?? end
+        guard let address = text.ipv4(wordEnd &+ 1, colon) else { return nil }
+        var port: UInt16 = 0
+        if colon < end {
+            guard let number = text.port(colon &+ 1, end), number != 0 else { return nil }
+            port = number
+        }
+        draft.target.word = .none
+        draft.target.plain = .dnat4(address: address, port: port)
+        return end
     }
 
     private mutating func targetComplain(_ start: Int, _ end: Int) {
@@ -143,7 +170,7 @@ extension SaveReader {
             draft.target.ttlChange = option == .ttlSet ? .set : option == .ttlIncrement ? .increment : .decrement
             (draft.target.value, draft.target.hasValue) = (UInt32(number), true)
         case .otherSetOption:
-            draft.target.isUnmodelled = draft.target.isUnmodelled || draft.target.setTarget?.action == .map
+            draft.target.isUnmodelled = draft.target.isUnmodelled || draft.setTarget?.action == .map
         case .mask, .nfMask, .ctMask: return readMask(option, slice)
         default: return readTOS(option, slice) || readMark(option, slice)
         }
@@ -267,7 +294,7 @@ extension SaveReader {
                 return .tos(
                     value: UInt8(truncatingIfNeeded: target.value), mask: UInt8(truncatingIfNeeded: target.mask))
             case .set:
-                if let set = target.setTarget {
+                if let set = draft.setTarget {
                     builder.out.setTargets.append(set)
                     return .set(PoolIndex(builder.out.setTargets.count - 1))
                 }

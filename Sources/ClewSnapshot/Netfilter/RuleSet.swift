@@ -93,6 +93,8 @@ package struct RuleSet: Sendable {
     package var artifact: ArtifactID
     package var backend: RuleBackend
     /// The bytes of the artifact; chain names, comments and rules are ranges of it.
+    ///
+    /// Behind them may stand what a parser made of them: a listing's rows in the words of `iptables-save`.
     package var text: [UInt8]
     package var tables: [RuleTable] = []
     package var chains: [RuleChain] = []

@@ -22,7 +22,7 @@ package struct TraceSummary: Sendable {
             branch = failing.first
         case .unknown:
             let scope = unknown.count == trace.branches.count ? "" : Self.part(unknown, trace.branches)
-            let reason = unknown.first.map(\.reason) ?? trace.unknowns.first?.text ?? ""
+            let reason = unknown.isEmpty ? trace.unknowns.first?.text ?? "" : Self.reasons(unknown)
             text = "UNKNOWN\(scope)" + (reason.isEmpty ? "" : ": \(reason)")
             branch = unknown.first
         }
@@ -31,7 +31,7 @@ package struct TraceSummary: Sendable {
     private static func working(_ branches: [TraceBranch]) -> String {
         let endpoints = Set(branches.compactMap(\.dnat))
         if endpoints.count > 1, branches.allSatisfy({ $0.dnat != nil }) {
-            return ": all \(endpoints.count) endpoints answer"
+            return ": \(every(endpoints.count)) endpoints answer"
         }
         guard let branch = branches.first else { return "" }
         return branch.reason.isEmpty ? "" : ": \(branch.reason)"
@@ -39,8 +39,10 @@ package struct TraceSummary: Sendable {
 
     private static func all(_ failing: [TraceBranch]) -> String {
         guard let endpoints = endpoints(failing), endpoints.count > 1 else { return "" }
-        return " for all \(endpoints.count) endpoints"
+        return " for \(every(endpoints.count)) endpoints"
     }
+
+    private static func every(_ count: Int) -> String { count == 2 ? "both" : "all \(count)" }
 
     /// ` for 1 of 3 endpoints (p = 0.333)`
     private static func part(_ some: [TraceBranch], _ all: [TraceBranch]) -> String {

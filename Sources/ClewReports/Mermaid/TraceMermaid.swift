@@ -44,14 +44,20 @@ package struct TraceMermaid: Sendable {
                 last = box
             }
             let result = chart.end(ending(branch), branch.outcome)
-            chart.edge(last, result, branch.probability.isOne ? nil : "p = \(TraceSummary.decimal(branch.probability))")
+            let isShared = path.isEmpty || others(through: path, trace).count > 1
+            chart.edge(
+                last, result,
+                branch.probability.isOne || !isShared ? nil : "p = \(TraceSummary.decimal(branch.probability))")
         }
     }
 
     private func share(_ branch: TraceBranch, at path: [String], _ trace: Trace) -> String? {
-        let through = trace.branches.filter { $0.hops.count >= path.count && $0.hops.prefix(path.count).map(key) == path }
-        let probability = TraceSummary.probability(through)
+        let probability = TraceSummary.probability(others(through: path, trace))
         return probability.isOne ? nil : "p = \(TraceSummary.decimal(probability))"
+    }
+
+    private func others(through path: [String], _ trace: Trace) -> [TraceBranch] {
+        trace.branches.filter { $0.hops.count >= path.count && $0.hops.prefix(path.count).map(key) == path }
     }
 
     /// What makes two hops of two branches one box: the same place, and the packet leaves it with the same ends.

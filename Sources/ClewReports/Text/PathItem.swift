@@ -38,7 +38,7 @@ struct PathBuilder {
 
     /// - Parameter withReply: false leaves the steps of the way back out.
     func items(of branch: TraceBranch, withReply: Bool) -> [PathItem] {
-        let decided = Set([branch.decidedBy?.source, branch.reply?.decidedBy?.source].compactMap { $0 })
+        let decided = [branch.decidedBy, branch.reply?.decidedBy].compactMap { $0 }
         var items = branch.hops.flatMap { hop in self.items(of: hop, decided) }
         guard let reply = branch.reply, withReply else { return items + [end(of: branch, after: .arrival)] }
         items.append(.end(text: arrival(branch), place: nil, mark: .midway))
@@ -83,7 +83,7 @@ struct PathBuilder {
         }
     }
 
-    private func items(of hop: Hop, _ decided: Set<SourceLine>) -> [PathItem] {
+    private func items(of hop: Hop, _ decided: [Decision]) -> [PathItem] {
         let folder = hop.node.flatMap { folders.contains($0) ? "nodes/\($0)/" : nil } ?? ""
         var items: [PathItem] = [.place(title: title(hop), device: hop.deviceIn, folder: folder)]
         let kept = detail == .allRules ? Array(hop.steps.indices) : decisive(hop.steps, decided)
@@ -123,6 +123,8 @@ struct PathBuilder {
         let isRule = step.kind == .rule
         let rule = RuleText(step.text)
         var text = isRule ? rule.text : step.text
+        // What nft prints of a rule does not name its chain.
+        if isRule, !text.hasPrefix("-"), let chain = step.chain { text = "\(chain): \(text)" }
         if detail == .allRules, step.skipped > 0 { text += " (\(step.skipped) before it do not match)" }
         let label = isRule || step.kind == .policy ? "" : step.kind.rawValue
         if text.hasPrefix("\(label): ") { text.removeFirst(label.count + 2) }
@@ -145,14 +147,20 @@ struct PathBuilder {
     }
 
     /// The steps a reader needs: those that change or end something, and the jumps that lead to them.
-    private func decisive(_ steps: [Step], _ decided: Set<SourceLine>) -> [Int] {
+    private func decisive(_ steps: [Step], _ decided: [Decision]) -> [Int] {
         var kept: [Int] = []
         var open: [Int] = []
         for (i, step) in steps.enumerated() {
             while let last = open.last, !isInside(step, steps[last]) { open.removeLast() }
             let before = i > 0 ? steps[i - 1] : nil
             let changes = before.map { $0.tuple != step.tuple || $0.mark != step.mark } ?? false
-            let isDecision = step.source.map(decided.contains) ?? false
+            let isDecision = decided.contains { isPlace($0, of: step, in: steps) }
+            // One rule can be several in a row where a line holds several statements: the last has the outcome.
+            if i + 1 < steps.count, step.kind == .rule, steps[i + 1].kind == .rule, step.source == steps[i + 1].source,
+                step.text == steps[i + 1].text, step.chain == steps[i + 1].chain
+            {
+                continue
+            }
             var keep = changes || isDecision
             switch step.kind {
             case .rule:
@@ -175,6 +183,12 @@ struct PathBuilder {
             kept.append(i)
         }
         return kept
+    }
+
+    /// Whether a step is what decided. A line of JSON can hold many steps: there the text has to be the same.
+    private func isPlace(_ decision: Decision, of step: Step, in steps: [Step]) -> Bool {
+        guard let source = decision.source, step.source == source else { return false }
+        return step.text == decision.text || steps.allSatisfy { $0.source != source || $0.text == step.text }
     }
 
     private func isInside(_ step: Step, _ jump: Step) -> Bool {

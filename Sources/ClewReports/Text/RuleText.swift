@@ -23,6 +23,9 @@ struct RuleText {
             comment = Self.unquoted(words[i + 1])
             let start = i >= 2 && words[i - 1] == "comment" && words[i - 2] == "-m" ? i - 2 : i
             words.removeSubrange(start...(i + 1))
+        } else if words.count > 2, words[words.count - 2] == "comment", let last = words.last, last.hasPrefix("\"") {
+            comment = Self.unquoted(last)
+            words.removeLast(2)
         }
         self.comment = comment
         text = words.joined(separator: " ")
@@ -44,11 +47,12 @@ struct RuleText {
         }
         if words.contains("-g") || words.contains("--goto") { return .jumps }
         if words.first?.hasPrefix("-") == true { return .none }
-        if words.contains("jump") || words.contains("goto") { return .jumps }
         let verbs: Set<String> = [
-            "accept", "drop", "reject", "dnat", "snat", "masquerade", "redirect", "vmap", "queue", "notrack", "tproxy",
+            "accept", "drop", "reject", "dnat", "snat", "masquerade", "redirect", "queue", "notrack", "tproxy",
         ]
         if words.contains(where: { verbs.contains($0) }) { return .acts }
+        // A verdict map that holds no element for the packet does nothing.
+        if words.contains(where: { $0 == "jump" || $0 == "goto" || $0 == "vmap" }) { return .jumps }
         return words.contains("return") ? .returns : .none
     }
 

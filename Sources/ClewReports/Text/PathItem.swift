@@ -124,7 +124,10 @@ struct PathBuilder {
         let rule = RuleText(step.text)
         var text = isRule ? rule.text : step.text
         // What nft prints of a rule does not name its chain.
-        if isRule, !text.hasPrefix("-"), let chain = step.chain { text = "\(chain): \(text)" }
+        if isRule, !text.hasPrefix("-"), let chain = step.chain {
+            // `name~1` holds the rest of a rule of several statements.
+            text = "\(chain.split(separator: "~").first ?? ""): \(text)"
+        }
         if detail == .allRules, step.skipped > 0 { text += " (\(step.skipped) before it do not match)" }
         let label = isRule || step.kind == .policy ? "" : step.kind.rawValue
         if text.hasPrefix("\(label): ") { text.removeFirst(label.count + 2) }
@@ -157,7 +160,7 @@ struct PathBuilder {
             let isDecision = decided.contains { isPlace($0, of: step, in: steps) }
             // One rule can be several in a row where a line holds several statements: the last has the outcome.
             if i + 1 < steps.count, step.kind == .rule, steps[i + 1].kind == .rule, step.source == steps[i + 1].source,
-                step.text == steps[i + 1].text, step.chain == steps[i + 1].chain
+                step.text == steps[i + 1].text
             {
                 continue
             }

@@ -159,7 +159,7 @@ import Testing
         let port = try #require(result.values[3].port)
         #expect(port.bridge == "cni0" && port.state == "forwarding")
         #expect(port.hairpin == true && port.isolated == false)
-        #expect(port.source.line == 13)
+        #expect(port.source.line == 16)
         #expect(result.values[3].hasXDP && !result.values[2].hasXDP)
         #expect(result.values[4].tunnel == TunnelOptions())
         let external = try #require(result.values[5].tunnel)

@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func readsNextHopsOnTheirOwnLinesAndOnTheSame() {
-        let expected = "unicast 10.9.0.0/16 in main [192.168.50.2 eth0 x2] [192.168.50.3 eth1 x1 dead linkdown]"
+        let expected = "unicast 10.9.0.0/16 in main [192.168.50.2 eth0 x2] [192.168.50.3 eth1 x1 linkdown dead]"
         for text in [
             "10.9.0.0/16 proto bgp \n\tnexthop via 192.168.50.2 dev eth0 weight 2 "
                 + "\n\tnexthop via 192.168.50.3 dev eth1 weight 1 dead linkdown ",

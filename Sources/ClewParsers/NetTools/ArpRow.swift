@@ -26,7 +26,9 @@ extension WordReader {
     /// The entry that begins at a word.
     func arpRow(at position: Int) -> ArpRow? {
         guard let first = word(position), first.role == .text else { return nil }
-        if let next = neighbor(of: position), next.text.hasPrefix("("), next.text.hasSuffix(")") {
+        if let next = neighbor(of: position), next.text.hasPrefix("("),
+            next.text.hasSuffix(")"), next.text != "(incomplete)"
+        {
             return arpSentence(at: position, address: String(next.text.dropFirst().dropLast()))
         }
         guard let address = IPAddress(first.text) else { return nil }

@@ -133,6 +133,9 @@ enum IfconfigRecord {
         case "MTU":
             draft.link.mtu = value.flatMap { UInt32($0) } ?? 0
             reader.index += 1
+        case "HWaddr" where reader.word(reader.index + 1).flatMap({ MACAddress($0.text) }) == nil:
+            // Tunnels print the word without an address.
+            reader.index += 1
         case "ether", "HWaddr": draft.link.mac = reader.value().flatMap { MACAddress($0) }
         case "encap":
             setHardware(value ?? "", &draft)

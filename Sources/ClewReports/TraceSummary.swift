@@ -3,7 +3,7 @@ import ClewNet
 
 /// A trace in one line: whether the connection works, how often it does not, and why.
 package struct TraceSummary: Sendable {
-    /// `FAILS for 1 of 3 endpoints (p = 0.333): the reply skips conntrack on worker-a`
+    /// The line: `FAILS for 1 of 3 endpoints (p = 0.333): the reply skips conntrack on worker-a`.
     package let text: String
     /// The branch that the line speaks of: the most probable one that fails, else is unknown.
     package let branch: TraceBranch?
@@ -44,7 +44,7 @@ package struct TraceSummary: Sendable {
 
     private static func every(_ count: Int) -> String { count == 2 ? "both" : "all \(count)" }
 
-    /// ` for 1 of 3 endpoints (p = 0.333)`
+    /// The share and its probability: ` for 1 of 3 endpoints (p = 0.333)`.
     private static func part(_ some: [TraceBranch], _ all: [TraceBranch]) -> String {
         " for \(share(some, of: all)) (p = \(decimal(probability(some))))"
     }

@@ -20,7 +20,9 @@ struct BundleOptions: ParsableArguments {
     var nodeName: String?
 
     /// Reads and parses all of it.
-    func load(_ singleFiles: [(path: String, fileName: String)] = []) throws(CommandFailure) -> (SupportBundle, ClusterSnapshot) {
+    func load(_ singleFiles: [(path: String, fileName: String)] = []) throws(CommandFailure) -> (
+        SupportBundle, ClusterSnapshot
+    ) {
         if let nodeName, nodeName.isEmpty || nodeName.contains("/") {
             throw CommandFailure("--node-name '\(nodeName)' is not a node's name")
         }
@@ -44,7 +46,8 @@ struct BundleOptions: ParsableArguments {
                 result = try BundleReader.read(path: bundle)
             } else {
                 guard let first = singleFiles.first else {
-                    throw CommandFailure("no bundle: name a folder or an archive (or, with 'clew trace', --iptables-save FILE)")
+                    throw CommandFailure(
+                        "no bundle: name a folder or an archive (or, with 'clew trace', --iptables-save FILE)")
                 }
                 result = SupportBundle(name: first.path, artifacts: [])
             }
@@ -62,6 +65,8 @@ struct BundleOptions: ParsableArguments {
 
     private func checkStandardInput(_ files: [String]) throws(CommandFailure) {
         let readers = ([bundle].compactMap { $0 } + add + files).filter { $0 == "-" }.count
-        guard readers < 2 else { throw CommandFailure("standard input can be read only once: '-' is given \(readers) times") }
+        guard readers < 2 else {
+            throw CommandFailure("standard input can be read only once: '-' is given \(readers) times")
+        }
     }
 }

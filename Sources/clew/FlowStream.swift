@@ -30,7 +30,9 @@ struct FlowStream {
         report = TraceJSON(dataplane.snapshot)
     }
 
-    /// Answers all lines of a file; `-` is standard input. Answers are written as soon as the input makes it wait.
+    /// Answers all lines of a file, where `-` is standard input.
+    ///
+    /// Answers are written as soon as the input makes it wait.
     mutating func run(reading path: String) throws(CommandFailure) -> TraceOutcome {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw CommandFailure("\(path): \(String(cString: strerror(errno)))") }

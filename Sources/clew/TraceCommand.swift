@@ -42,13 +42,17 @@ struct TraceCommand: ParsableCommand {
     func validate() throws {
         let flows = question.flows
         if flows == nil {
-            guard question.from != nil else { throw ValidationError("--from is missing: where does the connection begin?") }
+            guard question.from != nil else {
+                throw ValidationError("--from is missing: where does the connection begin?")
+            }
             guard question.to != nil else { throw ValidationError("--to is missing: where does the connection go?") }
         } else if let output = form.output, output != .json {
             throw ValidationError("--flows answers in JSON: -o \(output.rawValue) does not go with it")
         }
         if form.brief, form.allRules { throw ValidationError("--brief and --all-rules contradict each other") }
-        if flows == "-", input.bundle == "-" || input.add.contains("-") || singleFiles.given.contains(where: { $0.path == "-" }) {
+        if flows == "-",
+            input.bundle == "-" || input.add.contains("-") || singleFiles.given.contains(where: { $0.path == "-" })
+        {
             throw ValidationError("standard input can be read only once: '-' is given more than once")
         }
     }

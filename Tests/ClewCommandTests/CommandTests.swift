@@ -24,7 +24,8 @@ import Testing
     @Test func usage() throws {
         expect(try Command.run(["trace"]), "--from is missing")
         expect(try Command.run(["trace", "x", "--from", "node/a"]), "--to is missing")
-        expect(try Command.run(["trace", "x", "--from", "node/a", "--to", "nowhere"]), "'nowhere' is not a destination")
+        expect(
+            try Command.run(["trace", "x", "--from", "node/a", "--to", "nowhere"]), "'nowhere' is not a destination")
         expect(try Command.run(["trace", "x"] + question + ["--kind", "foo"]), "'foo'")
         expect(try Command.run(["trace", "x"] + question + ["--proto", "gre"]), "'gre'")
         expect(try Command.run(["trace", "x"] + question + ["--source", "abc"]), "source: 'abc' is not an address")
@@ -55,7 +56,9 @@ import Testing
         expect(
             try Command.run(["trace", "--iptables-save", rules, "--ip-route", "/nonexistent/r"] + question),
             "/nonexistent/r")
-        expect(try Command.run(["trace", "--iptables-save", rules, "--add", "/nonexistent/o"] + question), "/nonexistent/o")
+        expect(
+            try Command.run(["trace", "--iptables-save", rules, "--add", "/nonexistent/o"] + question), "/nonexistent/o"
+        )
         expect(try Command.run(["trace", "--iptables-save", rules, "--flows", "/nonexistent/f"]), "/nonexistent/f")
     }
 
@@ -85,7 +88,9 @@ import Testing
         func ask(_ from: String, _ to: String, _ more: [String] = []) throws -> CommandResult {
             try Command.run(["trace", folder.path, "--from", from, "--to", to] + more)
         }
-        expect(try ask("node/worker-b", "10.0.0.1:80"), "there is no node 'worker-b' in the bundle; did you mean worker-a?")
+        expect(
+            try ask("node/worker-b", "10.0.0.1:80"), "there is no node 'worker-b' in the bundle; did you mean worker-a?"
+        )
         expect(try ask("pod/shop/web-0", "10.0.0.1:80"), "there is no pod/shop/web-0 in the bundle")
         expect(try ask("node/worker-a", "svc/shop/api"), "there is no svc/shop/api in the bundle")
         expect(try ask("1.2.3.4", "10.0.0.1:80", ["--via", "node/worker-z"]), "there is no node 'worker-z'")
@@ -148,7 +153,9 @@ import Testing
             """)
     }
 
-    private func trace(_ to: String, _ more: [String] = [], _ environment: [String: String] = [:]) throws -> CommandResult {
+    private func trace(_ to: String, _ more: [String] = [], _ environment: [String: String] = [:]) throws
+        -> CommandResult
+    {
         try Command.run(["trace", folder.path, "--from", "node/worker-a", "--to", to] + more, environment: environment)
     }
 

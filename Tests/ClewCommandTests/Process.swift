@@ -26,7 +26,9 @@ enum Command {
         return "clew"
     }()
 
-    static func run(_ arguments: [String], input: String = "", environment: [String: String] = [:]) throws -> CommandResult {
+    static func run(_ arguments: [String], input: String = "", environment: [String: String] = [:]) throws
+        -> CommandResult
+    {
         let files = try TemporaryFolder()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)

@@ -101,8 +101,12 @@ import Testing
     }
 
     @Test func suggestsNearNames() {
-        #expect(NameSuggestion.nearest(to: "shop/ap", among: ["shop/api", "shop/web", "kube-system/dns"]) == ["shop/api"])
-        #expect(NameSuggestion.nearest(to: "default/api", among: ["shop/api", "default/app"]) == ["shop/api", "default/app"])
+        #expect(
+            NameSuggestion.nearest(to: "shop/ap", among: ["shop/api", "shop/web", "kube-system/dns"]) == ["shop/api"])
+        #expect(
+            NameSuggestion.nearest(to: "default/api", among: ["shop/api", "default/app"]) == [
+                "shop/api", "default/app",
+            ])
         #expect(NameSuggestion.text(for: "zzzz", among: ["shop/api"]).isEmpty)
     }
 }

@@ -96,7 +96,8 @@ private struct Cluster {
         return slice
     }
 
-    func resolve(_ from: String, _ to: String, _ change: (inout FlowRequest) throws -> Void = { _ in }) throws -> [Flow] {
+    func resolve(_ from: String, _ to: String, _ change: (inout FlowRequest) throws -> Void = { _ in }) throws -> [Flow]
+    {
         var request = try FlowRequest(from: from, to: to)
         try change(&request)
         let resolver = FlowResolver(snapshot) { address in
@@ -115,7 +116,8 @@ private struct Cluster {
     }
 
     /// One line for each flow: origin, source, destination, protocol.
-    func lines(_ from: String, _ to: String, _ change: (inout FlowRequest) throws -> Void = { _ in }) throws -> [String] {
+    func lines(_ from: String, _ to: String, _ change: (inout FlowRequest) throws -> Void = { _ in }) throws -> [String]
+    {
         try resolve(from, to, change).map { flow in
             let origin =
                 switch flow.origin {
@@ -200,7 +202,8 @@ private struct Cluster {
     }
 
     @Test func outsideEntersAtTheOwnerElseEverywhere() throws {
-        #expect(try cluster.lines("1.2.3.4", "192.168.0.12:22") == ["outside via worker-b 1.2.3.4 > 192.168.0.12:22 tcp"])
+        #expect(
+            try cluster.lines("1.2.3.4", "192.168.0.12:22") == ["outside via worker-b 1.2.3.4 > 192.168.0.12:22 tcp"])
         #expect(
             try cluster.lines("1.2.3.4", "10.96.0.10:80") == [
                 "outside via worker-a 1.2.3.4 > 10.96.0.10:80 tcp", "outside via worker-b 1.2.3.4 > 10.96.0.10:80 tcp",
@@ -234,19 +237,23 @@ private struct Cluster {
         #expect(try cluster.lines("node/worker-a", "fd00::9") == ["host worker-a - > [fd00::9]:32768 ipv6-icmp"])
         #expect(try cluster.lines("node/worker-a", "pod/shop/bare-0/icmp").count == 1)
         #expect(cluster.refusal("node/worker-a", "10.9.9.9/tcp") == "'10.9.9.9/tcp' names no port, and tcp needs one")
-        #expect(cluster.refusal("node/worker-a", "10.9.9.9:80/icmp") == "'10.9.9.9:80/icmp' names a port, and icmp has none")
+        #expect(
+            cluster.refusal("node/worker-a", "10.9.9.9:80/icmp") == "'10.9.9.9:80/icmp' names a port, and icmp has none"
+        )
     }
 
     @Test func podPortsHaveNames() throws {
         #expect(try cluster.lines("node/worker-b", "pod/shop/web-0:dns") == ["host worker-b - > 10.1.0.5:5353 udp"])
         #expect(
-            cluster.refusal("node/worker-b", "pod/shop/web-0:web") == "pod/shop/web-0 has no container port 'web'; it has dns")
+            cluster.refusal("node/worker-b", "pod/shop/web-0:web")
+                == "pod/shop/web-0 has no container port 'web'; it has dns")
     }
 
     @Test func nodesAreDestinationsToo() throws {
-        #expect(try cluster.lines("pod/shop/bare-0", "node/worker-c:22") == [
-            "pod shop/bare-0 worker-a 10.1.0.77 > 192.168.0.13:22 tcp"
-        ])
+        #expect(
+            try cluster.lines("pod/shop/bare-0", "node/worker-c:22") == [
+                "pod shop/bare-0 worker-a 10.1.0.77 > 192.168.0.13:22 tcp"
+            ])
     }
 
     @Test func loopbackAndSourceOfAHost() throws {
@@ -283,11 +290,20 @@ private struct Cluster {
     }
 
     @Test func optionsThatDoNotFit() {
-        #expect(cluster.refusal("node/worker-a", "10.9.9.9:80") { $0.kind = .nodePort }.hasPrefix("--kind nodeport is for svc/"))
-        #expect(cluster.refusal("node/worker-a", "svc/shop/api") { $0.at = "worker-a" }.hasPrefix("--at worker-a names where"))
-        #expect(cluster.refusal("node/worker-a", "10.9.9.9:80") { $0.via = "worker-b" }.contains("do not enter via worker-b"))
-        #expect(cluster.refusal("1.2.3.4", "10.9.9.9:80") { $0.via = "worker-x" }.hasPrefix("there is no node 'worker-x'"))
-        #expect(cluster.refusal("node/worker-b", "svc/shop/api:dns") { $0.kind = .nodePort }.contains("has no node port"))
-        #expect(cluster.refusal("node/worker-b", "svc/shop/api") { $0.family = .ipv6 }.contains("share no address family"))
+        #expect(
+            cluster.refusal("node/worker-a", "10.9.9.9:80") { $0.kind = .nodePort }.hasPrefix(
+                "--kind nodeport is for svc/"))
+        #expect(
+            cluster.refusal("node/worker-a", "svc/shop/api") { $0.at = "worker-a" }.hasPrefix(
+                "--at worker-a names where"))
+        #expect(
+            cluster.refusal("node/worker-a", "10.9.9.9:80") { $0.via = "worker-b" }.contains(
+                "do not enter via worker-b"))
+        #expect(
+            cluster.refusal("1.2.3.4", "10.9.9.9:80") { $0.via = "worker-x" }.hasPrefix("there is no node 'worker-x'"))
+        #expect(
+            cluster.refusal("node/worker-b", "svc/shop/api:dns") { $0.kind = .nodePort }.contains("has no node port"))
+        #expect(
+            cluster.refusal("node/worker-b", "svc/shop/api") { $0.family = .ipv6 }.contains("share no address family"))
     }
 }

@@ -9,7 +9,9 @@ import Testing
 
     init() {
         var snapshot = ClusterSnapshot()
-        snapshot.paths = ["cluster/objects.json", "nodes/a/iptables-save.txt", "nodes/a/notes.md", "nodes/b/sysctl.txt"]
+        snapshot.paths = [
+            "cluster/objects.json", "nodes/a/iptables-save.txt", "nodes/a/notes.md", "nodes/b/sysctl.txt",
+        ]
         let host = NamespaceSnapshot()
         snapshot.nodes = [NodeSnapshot(name: "a", host: host), NodeSnapshot(name: "b", host: host)]
         snapshot.inventory = [

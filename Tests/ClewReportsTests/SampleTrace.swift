@@ -46,7 +46,8 @@ struct SampleTrace {
     }
 
     private static func rule(
-        _ table: String, _ hook: Hook, _ chain: String, _ line: UInt32, _ depth: Int, _ text: String, _ tuple: ConntrackTuple,
+        _ table: String, _ hook: Hook, _ chain: String, _ line: UInt32, _ depth: Int, _ text: String,
+        _ tuple: ConntrackTuple,
         mark: UInt32 = 0
     ) -> Step {
         var step = Step(kind: .rule, text: text, mark: mark, tuple: tuple)
@@ -96,7 +97,8 @@ struct SampleTrace {
                 after: SocketAddress(endpoint, 8080))
         ]
         branch.reply = ReplyTrace(
-            disposition: fails ? .dropped : .delivered, reason: branch.reason, decidedBy: branch.decidedBy, hops: [host])
+            disposition: fails ? .dropped : .delivered, reason: branch.reason, decidedBy: branch.decidedBy, hops: [host]
+        )
         return branch
     }
 }

@@ -102,7 +102,8 @@ import Testing
         trace.verdict = .fails
         #expect(
             TraceSummary(trace).text
-                == "FAILS for all 3 endpoints: delivered, and the answer returns; and the reply skips conntrack on worker-a")
+                == "FAILS for all 3 endpoints: delivered, and the answer returns; and the reply skips conntrack on worker-a"
+        )
         trace.branches = []
         trace.verdict = .unknown
         #expect(TraceSummary(trace).text == "UNKNOWN: a rule is not modelled")

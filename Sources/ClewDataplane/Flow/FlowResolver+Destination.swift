@@ -64,7 +64,8 @@ extension FlowResolver {
         }.map { FlowDestination($0, port: port, ipProtocol: ipProtocol) }
     }
 
-    private func serviceDestinations(_ service: Service, _ request: FlowRequest) throws(FlowError) -> [FlowDestination] {
+    private func serviceDestinations(_ service: Service, _ request: FlowRequest) throws(FlowError) -> [FlowDestination]
+    {
         if service.type == "ExternalName" {
             throw FlowError(
                 "svc/\(service.name) is of type ExternalName: it is only a DNS name for "

@@ -98,7 +98,7 @@ package struct FlowResolver: Sendable {
 }
 
 extension AddressFamily {
-    /// `IPv4`, `IPv6`
+    /// As people write it: `IPv4` or `IPv6`.
     package var name: String { self == .ipv4 ? "IPv4" : "IPv6" }
 }
 

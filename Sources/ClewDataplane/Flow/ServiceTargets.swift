@@ -76,7 +76,7 @@ extension Service {
 }
 
 extension ServicePort {
-    /// `http (80/tcp)`, `80/tcp`
+    /// Name, number and protocol: `http (80/tcp)`, or `80/tcp` without a name.
     package var label: String { name.isEmpty ? "\(port)/\(ipProtocol)" : "\(name) (\(port)/\(ipProtocol))" }
 }
 

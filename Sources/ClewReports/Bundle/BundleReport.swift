@@ -76,12 +76,16 @@ extension BundleReport {
         }
         if !problems.isEmpty {
             lines += ["", style.paint("Left out", .unsure)]
-            lines += problems.flatMap { style.fitted("\($0.path): \($0.reason)", place: nil, first: "  ", rest: "    ") }
+            lines += problems.flatMap {
+                style.fitted("\($0.path): \($0.reason)", place: nil, first: "  ", rest: "    ")
+            }
         }
         if !snapshot.unread.isEmpty {
             lines += ["", style.paint("Unread lines", .unsure)]
             for line in snapshot.unread.sorted(by: { $0.source < $1.source }) {
-                lines.append("  \(style.paint(style.clean(snapshot.describe(line.source)), .place)): \(style.clean(line.reason))")
+                lines.append(
+                    "  \(style.paint(style.clean(snapshot.describe(line.source)), .place)): \(style.clean(line.reason))"
+                )
                 lines.append("    \(style.paint(style.clean(line.text), .faint))")
             }
         }
@@ -99,7 +103,8 @@ extension BundleReport {
     private func rows(_ group: Group, _ style: TextStyle) -> [String] {
         let folder = group.node.map { "nodes/\($0)/" } ?? ""
         let names = group.entries.map { entry in
-            let path = !folder.isEmpty && entry.path.hasPrefix(folder) ? entry.path.dropFirst(folder.count) : entry.path[...]
+            let path =
+                !folder.isEmpty && entry.path.hasPrefix(folder) ? entry.path.dropFirst(folder.count) : entry.path[...]
             return style.clean(String(path))
         }
         let width = min(44, names.map(\.count).max() ?? 0) + 2

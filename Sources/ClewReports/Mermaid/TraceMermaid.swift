@@ -63,7 +63,8 @@ package struct TraceMermaid: Sendable {
     /// What makes two hops of two branches one box: the same place, and the packet leaves it with the same ends.
     private func key(_ hop: Hop) -> String {
         let last = hop.steps.last.map { "\($0.tuple)" } ?? ""
-        return "\(hop.node ?? "")|\(hop.namespace)|\(hop.deviceIn ?? "")|\(hop.deviceOut ?? "")|\(hop.encapsulation)|\(last)"
+        return
+            "\(hop.node ?? "")|\(hop.namespace)|\(hop.deviceIn ?? "")|\(hop.deviceOut ?? "")|\(hop.encapsulation)|\(last)"
     }
 
     private func label(_ hop: Hop) -> String {

@@ -48,7 +48,7 @@ struct BranchTree {
         }
     }
 
-    /// `p = 0.333 (715827883/2147483648): works`
+    /// What stands at a fork: `p = 0.333 (715827883/2147483648): works`.
     private func forkTitle(_ members: [Int]) -> String {
         let some = members.map { branches[$0] }
         let probability = TraceSummary.probability(some)

@@ -36,7 +36,7 @@ struct PathBuilder {
             })
     }
 
-    /// - Parameter withReply: false leaves the steps of the way back out.
+    /// The items of a branch; `withReply` false leaves the steps of the way back out.
     func items(of branch: TraceBranch, withReply: Bool) -> [PathItem] {
         let decided = [branch.decidedBy, branch.reply?.decidedBy].compactMap { $0 }
         var items = branch.hops.flatMap { hop in self.items(of: hop, decided) }
@@ -50,7 +50,7 @@ struct PathBuilder {
     /// What was printed of a branch before its end is.
     enum Printed { case nothing, arrival, reply }
 
-    /// `delivered to shop/api-0 (10.244.1.6:8080) on worker-a`
+    /// How it arrived: `delivered to 10.244.1.6:8080, pod shop/api-0 on worker-a`.
     func arrival(_ branch: TraceBranch) -> String {
         guard let receiver = branch.deliveredTo else {
             return branch.outcome == .works && !branch.reason.isEmpty ? branch.reason : branch.disposition.phrase
@@ -188,7 +188,9 @@ struct PathBuilder {
         return kept
     }
 
-    /// Whether a step is what decided. A line of JSON can hold many steps: there the text has to be the same.
+    /// Whether a step is what decided.
+    ///
+    /// A line of JSON can hold many steps: there the text has to be the same.
     private func isPlace(_ decision: Decision, of step: Step, in steps: [Step]) -> Bool {
         guard let source = decision.source, step.source == source else { return false }
         return step.text == decision.text || steps.allSatisfy { $0.source != source || $0.text == step.text }

@@ -60,9 +60,7 @@ extension TextStyle {
     /// Fits a text and the place it stands at into lines: the place is right-aligned behind the text, on the same
     /// line where there is room.
     ///
-    /// - Parameters:
-    ///   - first: what the first line begins with; counts towards the width.
-    ///   - rest: what the others begin with.
+    /// The first line begins with `first`, the others with `rest`; both count towards the width.
     func fitted(_ text: String, place: String?, first: String, rest: String, role: Role? = nil) -> [String] {
         let words = Self.units(clean(text))
         var lines = wrapped(words, first: first, rest: rest)

@@ -46,7 +46,8 @@ package struct TraceText: Sendable {
         var seen: Set<[String]> = []
         return branches.map { branch in
             guard detail != .allRules, branch.outcome == .works, let reply = branch.reply else { return true }
-            return seen.insert(reply.hops.map { "\($0.node ?? "") \($0.namespace == "host") \($0.encapsulation)" }).inserted
+            return seen.insert(reply.hops.map { "\($0.node ?? "") \($0.namespace == "host") \($0.encapsulation)" })
+                .inserted
         }
     }
 
@@ -68,7 +69,7 @@ package struct TraceText: Sendable {
         return lines
     }
 
-    /// `pod/shop/web-0 → svc/shop/api:http (tcp 10.244.1.5 → 10.96.0.10:80, entering at worker-a)`
+    /// The flow: `pod/shop/web-0 → svc/shop/api:http (tcp 10.244.1.5 → 10.96.0.10:80, entering at worker-a)`.
     private func route(_ trace: Trace) -> String {
         let flow = trace.flow
         let selected = trace.branches.first?.hops.first?.steps.first?.tuple.source

@@ -300,6 +300,18 @@ import Testing
         }
     }
 
+    @Test func headersThatAPacketWithoutAnyCanMatch() throws {
+        for (text, isUnknown) in [
+            ("ipv6header --header frag --soft", false), ("ipv6header ! --header frag --soft", true),
+            ("ipv6header --header none", true), ("frag ! --fragid 1", false),
+        ] {
+            let matches = try Self.matches("-m \(text) -j DROP", .ipv6)
+            #expect(
+                matches.map(\.test) == [isUnknown ? .unmodelled(PoolIndex(0)) : .extensionHeader(PoolIndex(0))],
+                "\(text)")
+        }
+    }
+
     @Test func lastTargetCounts() {
         let set = Self.parse("*filter\n:A - [0:0]\n-A A -j A -j ACCEPT\n-A A -j DROP -g A\nCOMMIT\n").ruleSet
         #expect(set.rules.map(\.target) == [.accept, .goto(ChainID(rawValue: 0))])

@@ -214,8 +214,8 @@ enum LimitText {
             guard let value = options.take(name) else { continue }
             let isAbove = (name == "--hashlimit-above") != isNegated
             result += (isAbove ? " --hashlimit-above " : " --hashlimit-upto ") + rate(value)
-            let burst = options.take("--hashlimit-burst") ?? "5"
-            if !value.contains("b/") { result += " --hashlimit-burst " + burst }
+            let burst = options.take("--hashlimit-burst") ?? (value.contains("b/") ? nil : "5")
+            if let burst { result += " --hashlimit-burst " + burst }
         }
         for name in [
             "mode", "name", "htable-size", "htable-max", "htable-gcinterval", "htable-expire", "srcmask", "dstmask",

@@ -87,7 +87,10 @@ struct RuleLayout {
         guard let owner = MatchOption(rawValue: option)?.owner else { return }
         let wanted: String
         switch owner {
-        case .transport: wanted = protocolMatch
+        case .transport:
+            // `-m tcp --dport 1 -p tcp` names the module before the protocol.
+            if let current = segments.last, ModulePrinter.module(current.module) == .transport { return }
+            wanted = protocolMatch
         case .icmp: wanted = "icmp"
         case .icmpv6: wanted = "icmp6"
         case .comment: wanted = "comment"

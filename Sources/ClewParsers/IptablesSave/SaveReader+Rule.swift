@@ -274,6 +274,7 @@ extension SaveReader {
         if draft.module.isText, draft.entry >= 0 {
             extendGroup(to: next)
             noteLimit(start, wordEnd)
+            noteHeader(next)
         } else if draft.target.word != .none, draft.module == .none {
             draft.target.end = next
             if !draft.target.word.isText { draft.target.isUnmodelled = true }
@@ -294,6 +295,16 @@ extension SaveReader {
             builder.out.states[draft.entry].matchesBelowLimit = !draft.isNegated
         default: break
         }
+    }
+
+    /// Makes `ipv6header` unknown where it can hold for a packet without extension headers.
+    private mutating func noteHeader(_ end: Int) {
+        guard draft.module == .extensionHeader, let last = builder.out.matches.indices.last else { return }
+        let group = text.string(draft.groupStart, end)
+        guard group.contains("ipv6header"), group.contains("!") || group.contains("no") || group.contains("prot"),
+            case .extensionHeader(let index) = builder.out.matches[last].test
+        else { return }
+        builder.out.matches[last].test = .unmodelled(index)
     }
 
     /// Whether `-x`, `--word` or a `!` before one begins at `offset`; a negative number or `->` does not.

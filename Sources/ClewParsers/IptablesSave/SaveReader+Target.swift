@@ -260,7 +260,7 @@ extension SaveReader {
         }
         draft.target.nat.ports = ports
         if let slash {
-            guard let base = text.port(slash + 1, slice.end) else { return false }
+            guard let base = text.portOrService(slash + 1, slice.end) else { return false }
             draft.target.nat.basePort = base
         }
         return true

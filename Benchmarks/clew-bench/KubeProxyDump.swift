@@ -1,3 +1,5 @@
+import Foundation
+
 /// Writes rule sets of the shape kube-proxy 1.36 gives a cluster with more than 1,000 endpoints.
 ///
 /// There KUBE-SEP chains and the jumps to them carry no comments (`proxier.go`, largeClusterEndpointsThreshold).
@@ -81,8 +83,6 @@ struct KubeProxyDump {
 
     /// 1/n with the eleven digits iptables prints.
     private static func probability(_ n: Int) -> String {
-        let threshold = (0x8000_0000 + n / 2) / n
-        let digits = String(threshold * 100_000_000_000 / 0x8000_0000)
-        return "0." + String(repeating: "0", count: 11 - digits.count) + digits
+        String(format: "%.11f", (Double(0x8000_0000) / Double(n)).rounded() / Double(0x8000_0000))
     }
 }

@@ -67,10 +67,13 @@ final class World: Sendable {
 
     private static func ownAddresses(_ namespace: CompiledNamespace) -> Set<IPAddress> {
         var result = Set<IPAddress>()
-        for link in namespace.links {
+        // Every node of a cluster in IPVS mode has every Service address on this device; they are nobody's in particular.
+        let shared = "kube-ipvs0"
+        for link in namespace.links where link.name != shared {
             for address in link.addresses where !address.isTentative { result.insert(address.address.address) }
         }
         for route in namespace.router.routes where route.type == .local && route.table == .local {
+            if route.nextHops.contains(where: { $0.device == shared }) { continue }
             if route.destination.length == route.destination.family.width { result.insert(route.destination.address) }
         }
         return result.filter { !$0.isLoopback && !$0.isLinkLocal }

@@ -5,18 +5,21 @@ enum ObjectSniffer {
         isJSON ? hasKindInJSON(bytes) : hasKindInYAML(bytes)
     }
 
-    /// Whether a value at the top, or in an array at the top, has a `kind` that is a string.
+    /// Whether a value at the top, or in an array at the top, has a `kind` and an `apiVersion`; other JSON has kinds too.
     private static func hasKindInJSON(_ bytes: [UInt8]) -> Bool {
         var reader = JSONReader(bytes)
         var found = false
         do throws(JSONError) {
             try reader.forEachObject { (reader) throws(JSONError) in
                 if found { return try reader.skipValue() }
+                var (hasKind, hasVersion) = (false, false)
                 try reader.beginObject()
                 while let key = try reader.nextKey() {
-                    if reader.isEqual(key, "kind"), reader.peek() == .string { found = true }
+                    if reader.isEqual(key, "kind"), reader.peek() == .string { hasKind = true }
+                    if reader.isEqual(key, "apiVersion") { hasVersion = true }
                     try reader.skipValue()
                 }
+                found = hasKind && hasVersion
             }
         } catch {
             // A file cut off in its middle still holds objects, if it looks like a list of them.

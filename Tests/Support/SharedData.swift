@@ -13,6 +13,10 @@ package enum SharedData {
         return FileManager.default.fileExists(atPath: path) ? path : nil
     }()
 
+    /// The checkout's own folder.
+    package static let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
     /// The folders below a path of the shared data, sorted; says loudly when there is none.
     package static func folders(_ path: String, for test: String) -> [String] {
         guard let root else {

@@ -62,7 +62,10 @@ struct PathAccount {
             matched(set, rule, chain, Int(depth), Int(skipped), mark)
         case .policy(let set, let chain, let accepts): policy(set, chain, accepts)
         case .translated(let kind, let before, let after): translated(kind, before, after)
-        case .text(let kind, let text, let source): add(step(kind, text, source))
+        case .text(let kind, let text, let source):
+            // What happens between hooks belongs to none.
+            if kind == .route || kind == .socket || kind == .neighbor { hook = nil }
+            add(step(kind, text, source))
         case .sent(let link): current?.deviceOut = namespace?.link(link)?.name
         case .encapsulated(let outer):
             add(step(.encapsulation, "wrapped: \(outer)"))

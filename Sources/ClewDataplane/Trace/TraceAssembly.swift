@@ -135,8 +135,8 @@ struct TraceAssembly {
         // Inside a tunnel the state's packet is the outer one: the inner one is what the flow is about.
         let opening = forward.state.opening
         let sent = SocketAddress(flow.destination, flow.destinationPort)
-        let got = SocketAddress(packet.destination, packet.destinationPort)
-        if got != sent { branch.dnat = flow.ipProtocol.hasPorts ? got : SocketAddress(got.address, 0) }
+        let got = SocketAddress(packet.destination, flow.ipProtocol.hasPorts ? packet.destinationPort : 0)
+        if got.address != sent.address || (flow.ipProtocol.hasPorts && got.port != sent.port) { branch.dnat = got }
         if packet.source != opening.source { branch.snat = packet.source }
         branch.isMasqueraded = forward.state.wasMasqueraded
         branch.reason = forward.reason

@@ -81,6 +81,14 @@ extension PacketWalk {
         }
     }
 
+    /// The name of the set a look-up asks, where traffic changes it.
+    func dynamicSet(_ test: MatchTest, _ rules: CompiledRules) -> String? {
+        guard case .nft(let pool) = test, case .lookup(_, _, let number) = rules.ruleSet.nft[Int(pool.rawValue)],
+            number < rules.nftSets.count, rules.nftSets[number].set.isDynamic
+        else { return nil }
+        return rules.nftSets[number].set.name
+    }
+
     func nft(_ expression: NftExpression, _ state: WalkState, _ rules: CompiledRules) -> Ternary {
         switch expression {
         case .compare(let field, let mask, let comparison, let range):
@@ -93,7 +101,7 @@ extension PacketWalk {
             }
             let set = rules.nftSets[number]
             if set.element(key) != nil || set.set.catchAll != nil { return .yes }
-            return set.set.isComplete && !set.set.isDynamic ? .no : .unknown
+            return set.set.isComplete ? .no : .unknown
         default: return .unknown
         }
     }

@@ -83,6 +83,10 @@ struct PacketWalk: PacketDomain {
         default: break
         }
         let answer = test(match.test, state, rules)
+        if answer == .no, let name = dynamicSet(match.test, rules) {
+            assume(
+                "the set \(name) holds what it held when it was collected", source: source(of: rule, in: rules), &state)
+        }
         switch match.isNegated ? !answer : answer {
         case .yes: return .all
         case .no: return .none

@@ -210,10 +210,9 @@ struct TraceAssembly {
         let wanted = SocketAddress(expected.source, ports ? expected.sourcePort : 0)
         if let bypass = reply.state.bypass {
             let namespace = world[bypass.namespace]
-            let bridge = namespace.link(bypass.bridge)?.name ?? "the bridge"
             let value = bypass.sysctl.map { "\(bypass.key) = \($0.value)" } ?? "\(bypass.key) is missing"
             result.reason =
-                "the reply skips conntrack on \(namespace.node): \(bridge) bridges it past iptables, and it comes from \(from), not from \(wanted)"
+                "the reply skips conntrack on \(namespace.node) and comes from \(from), not from \(wanted)"
             result.decidedBy = Decision(node: namespace.node, source: bypass.sysctl?.source, text: value)
         } else {
             result.reason = "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"

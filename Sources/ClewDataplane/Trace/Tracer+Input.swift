@@ -208,7 +208,7 @@ extension Tracer {
                 && (socket.device == nil || socket.device == device)
         }
         if let listener {
-            say(.socket, "a socket listens on \(packet.ipProtocol) port \(listener.port)", listener.source, &state)
+            say(.socket, "listens on \(packet.ipProtocol) port \(listener.port)", listener.source, &state)
             end(state, .delivered, "delivered to \(namespace.place)", place: .namespace(namespace.index), source: listener.source)
         } else {
             let answer = packet.ipProtocol == .tcp ? "RST" : "port unreachable"

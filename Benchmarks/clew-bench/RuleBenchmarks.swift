@@ -32,13 +32,19 @@ struct RuleBenchmarks {
         let megabytes = Double(bytes.count) / 1e6
         print("rule set: \(services) Services × \(endpoints) endpoints, \(rules) rules, \(format(megabytes)) MB")
         print("  parse: \(format(own * 1e3)) ms, \(format(megabytes / own)) MB/s")
-        if let restore = Measure.run(["unshare", "-n", "iptables-legacy-restore", "--test"], input: path), restore.status == 0 {
-            print("  iptables-legacy-restore --test: \(format(restore.seconds * 1e3)) ms: \(format(restore.seconds / own)) times as long")
+        if let restore = Measure.run(["unshare", "-n", "iptables-legacy-restore", "--test"], input: path),
+            restore.status == 0
+        {
+            print(
+                "  iptables-legacy-restore --test: \(format(restore.seconds * 1e3)) ms: \(format(restore.seconds / own)) times as long"
+            )
         } else {
             print("  SKIP iptables-legacy-restore --test: it could not be run here (needs root and iptables)")
         }
         if let parse = Measure.run([CommandLine.arguments[0], "parse", path]) {
-            print("  peak memory of a process that reads and parses it: \(format(Double(parse.peak) / 1e6)) MB, \(format(Double(parse.peak) / Double(bytes.count))) times the file")
+            print(
+                "  peak memory of a process that reads and parses it: \(format(Double(parse.peak) / 1e6)) MB, \(format(Double(parse.peak) / Double(bytes.count))) times the file"
+            )
         }
         trace(bytes, dump)
     }
@@ -66,7 +72,9 @@ struct RuleBenchmarks {
             var branches = 0
             let rounds = 200
             let time = Measure.best(of: 5) { for _ in 0..<rounds { branches = dataplane.trace(flow).branches.count } }
-            print("  trace there and back, \(name) Service: \(format(time / Double(rounds) * 1e6)) µs, \(branches) branches")
+            print(
+                "  trace there and back, \(name) Service: \(format(time / Double(rounds) * 1e6)) µs, \(branches) branches"
+            )
         }
     }
 

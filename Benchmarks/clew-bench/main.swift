@@ -7,7 +7,6 @@ import Foundation
 
 // Compares Clew with other programs in one run, on the same input; ratios hold where absolute times do not.
 
-
 let arguments = Array(CommandLine.arguments.dropFirst())
 
 if arguments.first == "parse", arguments.count == 2 {

@@ -15,7 +15,7 @@ package struct ClusterSnapshot: Sendable {
 
     package func node(named name: String) -> NodeSnapshot? { nodes.first { $0.name == name } }
 
-    /// `nodes/worker-a/iptables-save.txt:14`
+    /// `nodes/worker-a/iptables-save.txt:14`.
     package func describe(_ source: SourceLine) -> String {
         let path = path(of: source.artifact)
         return source.line == 0 ? path : "\(path):\(source.line)"

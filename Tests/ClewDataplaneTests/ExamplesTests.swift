@@ -135,7 +135,35 @@ import Testing
         #expect(branch.decidedBy?.node == "node1")
         #expect(branch.reason == "dropped on node1 by the policy of filter FORWARD")
         // It travelled in a UDP datagram between the ports 8285.
-        #expect(branch.hops.contains { $0.encapsulation == 1 && $0.steps.contains { $0.tuple.destinationPort == 8285 } })
+        #expect(
+            branch.hops.contains { $0.encapsulation == 1 && $0.steps.contains { $0.tuple.destinationPort == 8285 } })
+    }
+
+    // MARK: - Document 000
+
+    @Test(arguments: [
+        ("node/node-1", TraceVerdict.partly, 2), ("node/node-2", .partly, 1), ("pod/default/hostnames-0", .works, 0),
+        ("203.0.113.50", .works, 0),
+    ])
+    func onlyEndpointsOfOtherNodesFailForHostProcesses(from: String, verdict: TraceVerdict, failing: Int) throws {
+        let trace = try Self.trace(
+            "ipvs-cluster-cidr", from: from, to: "svc/default/hostnames", via: from.hasPrefix("2") ? "node-1" : nil)
+        #expect(trace.verdict == verdict)
+        let failed = trace.branches.filter { $0.outcome == .fails }
+        #expect(failed.count == failing)
+        #expect(trace.branches.allSatisfy { $0.probability == Fraction(1, 3) })
+    }
+
+    /// The process gets the ClusterIP as its source; that is inside the cluster CIDR, so nothing masquerades it.
+    @Test func theClusterIPIsTheSourceAndNotMasqueraded() throws {
+        let trace = try Self.trace("ipvs-cluster-cidr", from: "node/node-1", to: "svc/default/hostnames")
+        let failed = try #require(trace.branches.first { $0.outcome == .fails })
+        #expect(!failed.isMasqueraded && failed.snat == nil)
+        let tuple = try #require(failed.hops.last?.deviceIn.map { _ in failed.hops.first?.steps.first?.tuple } ?? nil)
+        #expect(tuple.source.description == "10.28.248.11")
+        #expect(failed.disposition == .dropped)
+        #expect(failed.decidedBy?.node == "node-2")
+        #expect(failed.translations.map(\.kind) == [.ipvs])
     }
 }
 

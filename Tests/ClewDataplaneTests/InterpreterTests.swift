@@ -96,7 +96,8 @@ import Testing
         var linear = RuleInterpreter(domain: LinearWalk(walk: PacketWalk(world: world, namespace: namespace)))
         var generator = SeededGenerator(seed: UInt64(seed))
         for _ in 0..<200 {
-            let state = WalkState(packet: SmallUniverse.packet(Int.random(in: 0..<SmallUniverse.size, using: &generator)))
+            let state = WalkState(
+                packet: SmallUniverse.packet(Int.random(in: 0..<SmallUniverse.size, using: &generator)))
             let fast = indexed.traverse(.prerouting, entries, state).map {
                 Self.describe(indexed.domain.arena.events(to: $0.state.path), $0.verdict)
             }

@@ -71,9 +71,12 @@ struct RandomRules {
         case 5: test = .sourcePort(PortRange(1000))
         case 6: test = .multiport(.destination, PoolIndex(int(2)))
         case 7: test = .mark(value: chance(1, of: 2) ? 0x4000 : 0, mask: 0x4000)
-        case 8: test = .inputInterface(InterfacePattern(name: NameID(rawValue: UInt32(int(3))), isPrefix: chance(1, of: 3)))
+        case 8:
+            test = .inputInterface(InterfacePattern(name: NameID(rawValue: UInt32(int(3))), isPrefix: chance(1, of: 3)))
         case 9: test = .conntrackState(chance(1, of: 2) ? .new : [.invalid, .established])
-        default: test = chance(1, of: 3) ? .unmodelled(PoolIndex(0)) : .random(threshold: chance(1, of: 2) ? 1 << 30 : 1 << 31)
+        default:
+            test =
+                chance(1, of: 3) ? .unmodelled(PoolIndex(0)) : .random(threshold: chance(1, of: 2) ? 1 << 30 : 1 << 31)
         }
         return Match(test, negated: chance(1, of: 3))
     }

@@ -36,7 +36,8 @@ import Testing
         var agreeing = 0
         for folder in SharedData.folders("kube-proxy", for: "recorded packets") {
             guard let text = SharedData.bytes(folder + "/scenario.json"),
-                let scenario = try? JSONDecoder().decode(Scenario.self, from: Data(text)), scenario.mode == "iptables" || scenario.mode == "nftables",
+                let scenario = try? JSONDecoder().decode(Scenario.self, from: Data(text)),
+                scenario.mode == "iptables" || scenario.mode == "nftables",
                 let flowBytes = SharedData.bytes(folder + "/flows.json")
             else { continue }
             let flows = try JSONDecoder().decode([RecordedFlow].self, from: Data(flowBytes))
@@ -179,7 +180,9 @@ import Testing
 
     private static func socketAddress(_ text: String) -> String {
         let parts = text.split(separator: " ")
-        guard parts.count == 2, let address = IPAddress(String(parts[0])), let port = UInt16(parts[1]) else { return text }
+        guard parts.count == 2, let address = IPAddress(String(parts[0])), let port = UInt16(parts[1]) else {
+            return text
+        }
         return SocketAddress(address, port).description
     }
 
@@ -192,7 +195,9 @@ import Testing
         let policy = recorded.kind == "clusterIP" ? service.internalTrafficPolicy : service.externalTrafficPolicy
         guard policy != "Local" else { return nil }
         // nftables sets remember clients, and were recorded after the packets.
-        if service.sessionAffinity == "ClientIP", snapshot.nodes[0].host.ruleSets.contains(where: { $0.backend == .native }) {
+        if service.sessionAffinity == "ClientIP",
+            snapshot.nodes[0].host.ruleSets.contains(where: { $0.backend == .native })
+        {
             return nil
         }
         var ready: Set<String> = []
@@ -201,13 +206,17 @@ import Testing
         where slice.serviceName == parts[1] && slice.name.namespace == parts[0] {
             guard slice.addressType == (destination.family == .ipv4 ? "IPv4" : "IPv6") else { continue }
             for port in slice.ports where port.name == (recorded.port ?? "") {
-                guard port.ipProtocol.description == recorded.proto.lowercased(), let number = port.port else { continue }
+                guard port.ipProtocol.description == recorded.proto.lowercased(), let number = port.port else {
+                    continue
+                }
                 for endpoint in slice.endpoints {
                     if !endpoint.hintZones.isEmpty || !endpoint.hintNodes.isEmpty { return nil }
                     guard let address = endpoint.addresses.first else { continue }
                     let text = SocketAddress(address, number).description
                     if endpoint.conditions.ready ?? true { ready.insert(text) }
-                    if endpoint.conditions.serving ?? true, endpoint.conditions.terminating == true { serving.insert(text) }
+                    if endpoint.conditions.serving ?? true, endpoint.conditions.terminating == true {
+                        serving.insert(text)
+                    }
                 }
             }
         }

@@ -41,7 +41,8 @@ import Testing
 
     @Test func aMissingReturnRouteIsTheReplysFault() throws {
         var bundle = Self.pair()
-        bundle.replace("10.244.1.0/24 via 192.168.50.11 dev eth0", with: "blackhole 10.244.1.0/24", in: "nodes/b/ip-route.txt")
+        bundle.replace(
+            "10.244.1.0/24 via 192.168.50.11 dev eth0", with: "blackhole 10.244.1.0/24", in: "nodes/b/ip-route.txt")
         let trace = try Self.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80")
         #expect(trace.verdict == .fails)
         let branch = try #require(trace.branches.first)
@@ -71,7 +72,9 @@ import Testing
     @Test func strictReversePathFilteringDropsWhatComesInByAnotherDevice() throws {
         var bundle = Self.pair()
         bundle.replace("all.rp_filter = 0", with: "all.rp_filter = 1", in: "nodes/b/sysctl.txt")
-        bundle.replace("10.244.1.0/24 via 192.168.50.11 dev eth0", with: "10.244.1.0/24 via 10.244.2.9 dev cni0", in: "nodes/b/ip-route.txt")
+        bundle.replace(
+            "10.244.1.0/24 via 192.168.50.11 dev eth0", with: "10.244.1.0/24 via 10.244.2.9 dev cni0",
+            in: "nodes/b/ip-route.txt")
         let trace = try Self.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80")
         #expect(trace.verdict == .fails)
         #expect(trace.branches.first?.decidedBy?.text == "net.ipv4.conf.all.rp_filter = 1")
@@ -180,8 +183,10 @@ import Testing
                 "10.244.\(other).0/24 via 10.244.\(other).0 dev flannel.1 onlink\n"
                     + "local 10.244.\(number).0 dev flannel.1 table local proto kernel scope host src 10.244.\(number).0",
                 to: "nodes/\(name)/ip-route.txt")
-            bundle["nodes/\(name)/ip-neigh.txt"] = "10.244.\(other).0 dev flannel.1 lladdr 02:00:00:00:02:0\(other) PERMANENT\n"
-            bundle["nodes/\(name)/bridge-fdb.txt"] = "02:00:00:00:02:0\(other) dev flannel.1 dst 192.168.50.1\(other) self permanent\n"
+            bundle["nodes/\(name)/ip-neigh.txt"] =
+                "10.244.\(other).0 dev flannel.1 lladdr 02:00:00:00:02:0\(other) PERMANENT\n"
+            bundle["nodes/\(name)/bridge-fdb.txt"] =
+                "02:00:00:00:02:0\(other) dev flannel.1 dst 192.168.50.1\(other) self permanent\n"
         }
         return bundle
     }
@@ -190,7 +195,8 @@ import Testing
         let trace = try Self.trace(Self.vxlan(), from: "10.244.1.5", to: "10.244.2.6:80")
         #expect(trace.verdict == .works)
         let outer = trace.branches.flatMap(\.hops).filter { $0.encapsulation == 1 }.flatMap(\.steps)
-        #expect(outer.contains { $0.tuple.destinationPort == 8472 && $0.tuple.destination.description == "192.168.50.12" })
+        #expect(
+            outer.contains { $0.tuple.destinationPort == 8472 && $0.tuple.destination.description == "192.168.50.12" })
     }
 
     @Test func theTunnelsEntriesAndPortAreNeeded() throws {

@@ -86,7 +86,7 @@ struct PacketSet: Hashable {
 /// Packets that went the same way, and what was done to all of them: the mark, and the destination.
 struct PacketSetState {
     var packets: PacketSet
-    /// `mark = (original & keptMark) ^ flippedMark`
+    /// `mark = (original & keptMark) ^ flippedMark`.
     var keptMark: UInt32 = .max
     var flippedMark: UInt32 = 0
     var destination: IPAddress?
@@ -114,7 +114,8 @@ struct PacketSetDomain: PacketDomain {
         // The index answers for one destination, protocol and port: use it where the set has but one.
         guard let address = state.destination ?? single(.destination, state).map({ SmallUniverse.destinations[$0] }),
             let number = single(.ipProtocol, state),
-            let port = state.destinationPort ?? single(.destinationPort, state).map({ SmallUniverse.destinationPorts[$0] })
+            let port = state.destinationPort
+                ?? single(.destinationPort, state).map({ SmallUniverse.destinationPorts[$0] })
         else { return candidates.lowerBound }
         return rules.firstCandidate(
             candidates, in: chain, destination: address, ipProtocol: SmallUniverse.protocols[number], port: port)

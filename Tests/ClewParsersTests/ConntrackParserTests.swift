@@ -10,7 +10,8 @@ import Testing
     }
 
     private func tuple(
-        _ source: String, _ destination: String, _ ipProtocol: IPProtocol, _ sourcePort: UInt16, _ destinationPort: UInt16
+        _ source: String, _ destination: String, _ ipProtocol: IPProtocol, _ sourcePort: UInt16,
+        _ destinationPort: UInt16
     ) throws -> ConntrackTuple {
         ConntrackTuple(
             source: try #require(IPAddress(source)), destination: try #require(IPAddress(destination)),
@@ -86,7 +87,10 @@ import Testing
         ("tcp", "no protocol number"),
         ("tcp 300 1 src=1.1.1.1", "no protocol number"),
         ("tcp 6 1 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2", "no reply tuple with src and dst of one family"),
-        ("tcp 6 1 src=10.0.0.1 dst=fd00::1 src=10.0.0.1 dst=10.0.0.1", "no original tuple with src and dst of one family"),
+        (
+            "tcp 6 1 src=10.0.0.1 dst=fd00::1 src=10.0.0.1 dst=10.0.0.1",
+            "no original tuple with src and dst of one family"
+        ),
         ("tcp 6 1 src=10.0.0.256", "src is not an address"),
         ("tcp 6 1 src=1.1.1.1 dst=1.1.1.1 sport=65536", "sport is not a port"),
         ("tcp 6 1 src=1.1.1.1 src=1.1.1.1 src=1.1.1.1", "more than two tuples"),

@@ -9,10 +9,11 @@ import Testing
         IpvsadmParser.parse(Array(text.utf8), artifact: ArtifactID(rawValue: 0))
     }
 
-    /// `tcp 10.96.0.1:443 rr p=10800 | 10.0.0.1:6443 masquerade 1`
+    /// `tcp 10.96.0.1:443 rr p=10800 | 10.0.0.1:6443 masquerade 1`.
     private func show(_ servers: [VirtualServer]) -> [String] {
         servers.map { server in
-            let name = server.firewallMark.map { "mark \($0)" }
+            let name =
+                server.firewallMark.map { "mark \($0)" }
                 ?? "\(server.ipProtocol) \(server.address.map { SocketAddress($0, server.port).description } ?? "?")"
             let persistence = server.persistence.map { " p=\($0)" } ?? ""
             let real = server.realServers.map { " | \(SocketAddress($0.address, $0.port)) \($0.method) \($0.weight)" }
@@ -74,7 +75,8 @@ import Testing
         let result = parse(
             "IP Virtual Server version 1.2.1 (size=4096) Prot LocalAddress:Port Scheduler Flags "
                 + "-> RemoteAddress:Port Forward Weight ActiveConn InActConn TCP 10.96.0.1:443 rr persistent 9 "
-                + "-> 10.0.0.1:6443 Masq 1 3 0 -> 10.0.0.2:6443 Masq 1 3 0 UDP 10.96.0.10:53 rr -> 10.0.0.3:53 Masq 1 0 0")
+                + "-> 10.0.0.1:6443 Masq 1 3 0 -> 10.0.0.2:6443 Masq 1 3 0 UDP 10.96.0.10:53 rr -> 10.0.0.3:53 Masq 1 0 0"
+        )
         #expect(result.unread.isEmpty)
         #expect(
             show(result.value) == [

@@ -40,7 +40,8 @@ import Testing
         for _ in 0..<20_000 {
             let count = Int.random(in: 0...40, using: &random)
             let bytes: [UInt8] = (0..<count).map { _ in
-                Bool.random(using: &random) ? letters.randomElement(using: &random) ?? 0 : .random(in: 0...255, using: &random)
+                Bool.random(using: &random)
+                    ? letters.randomElement(using: &random) ?? 0 : .random(in: 0...255, using: &random)
             }
             do throws(JSONError) {
                 _ = try JSONTree(bytes)
@@ -105,7 +106,10 @@ import Testing
     }
 
     private func randomString(_ random: inout SeededGenerator) -> String {
-        let parts = ["a", "Z9", "\\n", "\\\\", "\\\"", "\\/", "\\u00e9", "\\u0041", "é", "中", "😀", "kubernetes.io/name", " ", "{", "]"]
+        let parts = [
+            "a", "Z9", "\\n", "\\\\", "\\\"", "\\/", "\\u00e9", "\\u0041", "é", "中", "😀", "kubernetes.io/name", " ",
+            "{", "]",
+        ]
         let count = Int.random(in: 0...8, using: &random)
         return "\"" + (0..<count).map { _ in parts.randomElement(using: &random) ?? "" }.joined() + "\""
     }

@@ -4,7 +4,9 @@ import ClewSnapshot
 import Foundation
 import Testing
 
-/// Published dumps. Many are cut out of documents, with prose around them; the prose stays unread.
+/// Published dumps.
+///
+/// Many are cut out of documents, with prose around them; the prose stays unread.
 @Suite struct KernelStateCorpusTests {
     private struct Count {
         var values: Int
@@ -15,8 +17,12 @@ import Testing
     private func counts(_ folder: String, _ parse: ([UInt8]) -> Count) throws -> [Count] {
         try (SharedFolder.entries("corpus/" + folder) ?? []).map { url in
             let count = parse(try SharedFolder.bytes(url))
-            print("\(folder)/\(url.lastPathComponent): \(count.values) values, \(count.unread.count) of \(count.lines) lines unread")
-            for line in count.unread.prefix(3) { print("    \(line.source.line): \(line.text.prefix(70)): \(line.reason)") }
+            print(
+                "\(folder)/\(url.lastPathComponent): \(count.values) values, \(count.unread.count) of \(count.lines) lines unread"
+            )
+            for line in count.unread.prefix(3) {
+                print("    \(line.source.line): \(line.text.prefix(70)): \(line.reason)")
+            }
             return count
         }
     }

@@ -14,7 +14,8 @@ import Testing
         "src=10.0.0.1 ttl: 63 last_seen: 4295021734 oldest_pkt: 2 4295021700, 4295021734\n",
         "# dev eth0 ingress\nfilter protocol all pref 1 bpf chain 0\n[{\"kind\":\"bpf\",\"dev\":\"eth0\"}]\n",
         "[{\"xdp\":[{\"devname\":\"eth0\"}],\"tc\":[{\"devname\":\"a\",\"kind\":\"tcx\"}]}]",
-        "*filter\n:INPUT DROP\n-A INPUT -j DROP\n", "src 10.0.0.0/24 dst 10.1.0.0/24\n\tdir out priority 0\n\tsocket in\n",
+        "*filter\n:INPUT DROP\n-A INPUT -j DROP\n",
+        "src 10.0.0.0/24 dst 10.1.0.0/24\n\tdir out priority 0\n\tsocket in\n",
         "{\"formatVersion\":1,\"artifacts\":{\"a\":{\"command\":\"x\",\"exitCode\":0,\"seconds\":1.5}},\"namespaces\":{\"n\":{\"pod\":\"a/b\"}}}",
     ]
 
@@ -46,7 +47,9 @@ import Testing
             let result = parser(bytes)
             let isJSON = index == 7 || index == 10
             #expect(result.unread <= result.lines + 1, "parser \(index), \(what)")
-            #expect(isJSON || result.lines == newlines + (bytes.last.map { $0 == 10 ? 0 : 1 } ?? 0), "parser \(index), \(what)")
+            #expect(
+                isJSON || result.lines == newlines + (bytes.last.map { $0 == 10 ? 0 : 1 } ?? 0),
+                "parser \(index), \(what)")
         }
     }
 
@@ -93,13 +96,16 @@ import Testing
         var random = SplitMix(state: UInt64.random(in: 0 ... .max))
         print("fuzz seed \(random.state)")
         let names = [
-            "bundle.json", "cluster/a.json", "cluster/b.yaml", "nodes/n/iptables-save.txt", "nodes/n/nft-list-ruleset.json",
+            "bundle.json", "cluster/a.json", "cluster/b.yaml", "nodes/n/iptables-save.txt",
+            "nodes/n/nft-list-ruleset.json",
             "nodes/n/ip-addr.json", "nodes/n/ip-route.txt", "nodes/n/conntrack.txt", "nodes/n/netns/p/pod.txt",
             "nodes/n/netns/p/sysctl.txt", "sysctl.txt", "ip-addr.txt", "nodes", "nodes/", "netns/x/y", "/", "~3", "a~2",
         ]
         for _ in 0..<60 {
             let artifacts = names.map { name in
-                let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8.random(in: 9...126, using: &random) }
+                let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in
+                    UInt8.random(in: 9...126, using: &random)
+                }
                 return Artifact(path: name, bytes: bytes)
             }
             let snapshot = ClusterSnapshot(parsing: SupportBundle(name: "x", artifacts: artifacts), nodeName: nil)

@@ -48,7 +48,8 @@ import Testing
     }
 
     @Test func readsSSOfOneProtocol() {
-        let tcp = parse("State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n")
+        let tcp = parse(
+            "State  Recv-Q Send-Q Local Address:Port Peer Address:Port\nLISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n")
         #expect(show(tcp.value.sockets) == ["tcp any 22 4"])
         #expect(tcp.value.protocols == [.tcp])
         let udp = parse("UNCONN 0 0 *:53 *:*\n")

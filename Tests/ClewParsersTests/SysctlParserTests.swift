@@ -65,7 +65,8 @@ import Testing
     }
 
     @Test func keysAreWrittenAsProcpsDoes() {
-        #expect(SysctlParser.canonicalKey("/proc/sys/net/ipv4/conf/eth0.1/forwarding") == "net.ipv4.conf.eth0/1.forwarding")
+        #expect(
+            SysctlParser.canonicalKey("/proc/sys/net/ipv4/conf/eth0.1/forwarding") == "net.ipv4.conf.eth0/1.forwarding")
         #expect(SysctlParser.canonicalKey("net.ipv4.conf.eth0/1.forwarding") == "net.ipv4.conf.eth0/1.forwarding")
         #expect(SysctlParser.canonicalKey("net/ipv4/ip_forward") == "net.ipv4.ip_forward")
         #expect(SysctlParser.canonicalKey("word") == nil)

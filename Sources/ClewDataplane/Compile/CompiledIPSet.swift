@@ -132,7 +132,8 @@ package struct CompiledIPSet: Sendable {
         }
     }
 
-    private static func holds(_ entry: IPSetEntry, _ probes: [Probe], _ ipProtocol: IPProtocol, _ mark: UInt32) -> Bool {
+    private static func holds(_ entry: IPSetEntry, _ probes: [Probe], _ ipProtocol: IPProtocol, _ mark: UInt32) -> Bool
+    {
         for (dimension, part) in entry.parts.enumerated() {
             let probe = dimension < probes.count ? probes[dimension] : nil
             switch part {

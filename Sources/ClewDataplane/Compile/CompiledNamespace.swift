@@ -164,7 +164,9 @@ final class CompiledNamespace: Sendable {
         }
     }
 
-    private static func hooks(_ rules: [CompiledRules], _ tracking: [AddressFamily], reversed: Bool) -> ([[HookEntry]], [Int], Bool) {
+    private static func hooks(_ rules: [CompiledRules], _ tracking: [AddressFamily], reversed: Bool) -> (
+        [[HookEntry]], [Int], Bool
+    ) {
         var result: [[HookEntry]] = []
         var cuts: [Int] = []
         var ambiguous = false

@@ -15,9 +15,9 @@ package final class CompiledRules: Sendable {
     package let sets: [CompiledIPSet?]
     package let nftSets: [CompiledNftSet]
 
-    /// - Parameters:
-    ///   - links: The names of the namespace's links, by link index.
-    ///   - ipSets: `nil` where ipsets were not collected.
+    /// Indexes a rule set for a namespace whose links have these names, in the order of their indices.
+    ///
+    /// `ipSets` is `nil` where ipsets were not collected.
     package init(_ ruleSet: RuleSet, links: [String], ipSets: IPSetTable?) {
         self.ruleSet = ruleSet
         index = DispatchIndex(ruleSet)

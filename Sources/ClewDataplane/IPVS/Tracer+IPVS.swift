@@ -46,19 +46,27 @@ extension Tracer {
         let virtual = SocketAddress(state.packet.destination, state.packet.destinationPort)
         guard !usable.isEmpty else {
             end(
-                state, .rejected, "the virtual server \(virtual) on \(namespace.node) has no real server: port unreachable",
+                state, .rejected,
+                "the virtual server \(virtual) on \(namespace.node) has no real server: port unreachable",
                 source: server.source)
             return
         }
-        if server.persistence != nil { assume("the client is new to the persistent virtual server \(virtual)", source: server.source, &state) }
-        let isWeighted = server.scheduler.rawValue.hasPrefix("w") || ["sed", "fo", "ovf"].contains(server.scheduler.rawValue)
+        if server.persistence != nil {
+            assume("the client is new to the persistent virtual server \(virtual)", source: server.source, &state)
+        }
+        let isWeighted =
+            server.scheduler.rawValue.hasPrefix("w") || ["sed", "fo", "ovf"].contains(server.scheduler.rawValue)
         if !["rr", "wrr"].contains(server.scheduler.rawValue) {
-            assume("the scheduler \(server.scheduler.rawValue) is taken to choose by \(isWeighted ? "weight" : "turns")", source: server.source, &state)
+            assume(
+                "the scheduler \(server.scheduler.rawValue) is taken to choose by \(isWeighted ? "weight" : "turns")",
+                source: server.source, &state)
         }
         let total = usable.reduce(UInt64(0)) { $0 + (isWeighted ? UInt64($1.weight) : 1) }
         for real in usable {
             var own = state
-            if usable.count > 1 { log(.chance(numerator: isWeighted ? UInt64(real.weight) : 1, denominator: total), &own) }
+            if usable.count > 1 {
+                log(.chance(numerator: isWeighted ? UInt64(real.weight) : 1, denominator: total), &own)
+            }
             hand(own, to: real, of: virtual, hook, namespace)
         }
     }
@@ -109,7 +117,9 @@ extension Tracer {
             state.conntrackState = .untracked
             return
         }
-        if sysctl == nil { assume("net.ipv4.vs.conntrack of \(namespace.node) was not collected and is taken to be 1", &state) }
+        if sysctl == nil {
+            assume("net.ipv4.vs.conntrack of \(namespace.node) was not collected and is taken to be 1", &state)
+        }
         guard state.current >= 0 else { return }
         state.connections[Int(state.current)].reply.source = real.address
         state.connections[Int(state.current)].reply.sourcePort = real.port

@@ -14,19 +14,24 @@ package protocol PacketDomain {
     /// The index is an operation of the domain: returning `candidates.lowerBound` is always right, and a domain that
     /// can prove more may skip more. A rule that is passed over here must be one whose matches hold for no packet of
     /// `state`.
-    func firstCandidate(_ candidates: Range<UInt32>, in chain: ChainID, of rules: CompiledRules, for state: State) -> UInt32
+    func firstCandidate(_ candidates: Range<UInt32>, in chain: ChainID, of rules: CompiledRules, for state: State)
+        -> UInt32
 
     /// Parts `state` by one match.
-    mutating func split(_ state: inout State, by match: Match, of rule: RuleID, in rules: CompiledRules) -> MatchSplit<State>
+    mutating func split(_ state: inout State, by match: Match, of rule: RuleID, in rules: CompiledRules) -> MatchSplit<
+        State
+    >
 
     /// A rule's matches hold for all of `state`; called before its target acts.
-    mutating func matched(_ rule: RuleID, in chain: ChainID, depth: Int, skipped: UInt32, of rules: CompiledRules, _ state: inout State)
+    mutating func matched(
+        _ rule: RuleID, in chain: ChainID, depth: Int, skipped: UInt32, of rules: CompiledRules, _ state: inout State)
 
     /// The end of a base chain was reached and its policy applies.
     mutating func policyApplied(_ accepts: Bool, of chain: ChainID, in rules: CompiledRules, _ state: inout State)
 
     /// Carries out a target that is neither a jump nor a plain verdict.
-    mutating func act(_ target: Target, of rule: RuleID, in rules: CompiledRules, on state: inout State) -> TargetEffect<State>
+    mutating func act(_ target: Target, of rule: RuleID, in rules: CompiledRules, on state: inout State)
+        -> TargetEffect<State>
 
     /// The chain that jumps lead to was never shown by the dump, or jumps nest without end.
     mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout State)

@@ -12,7 +12,8 @@ extension PacketWalk {
         case .destination4(let value, let mask):
             return Ternary(packet.family == .ipv4 && packet.destination.v4 & mask == value)
         case .source(let pool): return Ternary(set.maskedAddresses[Int(pool.rawValue)].contains(packet.source))
-        case .destination(let pool): return Ternary(set.maskedAddresses[Int(pool.rawValue)].contains(packet.destination))
+        case .destination(let pool):
+            return Ternary(set.maskedAddresses[Int(pool.rawValue)].contains(packet.destination))
         case .sourceRange(let pool): return Ternary(set.addressRanges[Int(pool.rawValue)].contains(packet.source))
         case .destinationRange(let pool):
             return Ternary(set.addressRanges[Int(pool.rawValue)].contains(packet.destination))

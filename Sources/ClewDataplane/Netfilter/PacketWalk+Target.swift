@@ -117,7 +117,9 @@ extension PacketWalk {
         } else if let range = target.addresses {
             wanted.destination = range.first
             if range.first != range.last {
-                assume("DNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules), &state)
+                assume(
+                    "DNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules),
+                    &state)
             }
         }
         if let ports = target.ports, wanted.ipProtocol.hasPorts {
@@ -138,8 +140,10 @@ extension PacketWalk {
             return family == .ipv4 ? IPAddress(v4: 127, 0, 0, 1) : IPAddress(v6High: 0, low: 1)
         }
         let link = namespace.link(state.packet.input)
-        return link?.addresses.first { $0.address.family == family && (family == .ipv4 || !$0.address.address.isLinkLocal) }?
-            .address.address
+        return link?.addresses.first {
+            $0.address.family == family && (family == .ipv4 || !$0.address.address.isLinkLocal)
+        }?
+        .address.address
     }
 
     private mutating func translateSource(
@@ -159,7 +163,9 @@ extension PacketWalk {
         } else if let range = target.addresses {
             wanted.source = range.first
             if range.first != range.last {
-                assume("SNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules), &state)
+                assume(
+                    "SNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules),
+                    &state)
             }
         }
         settleSource(wanted, number, &state)

@@ -7,7 +7,9 @@ package import ClewSnapshot
 package struct RuleInterpreter<Domain: PacketDomain> {
     package var domain: Domain
 
-    /// Where a chain goes on after a jump from it. Frames form a tree, so that forks share them.
+    /// Where a chain goes on after a jump from it.
+    ///
+    /// Frames form a tree, so that forks share them.
     private struct Frame: BitwiseCopyable {
         var chain: ChainID
         var next: UInt32
@@ -77,7 +79,9 @@ package struct RuleInterpreter<Domain: PacketDomain> {
             unmatchedFrom: range.lowerBound, frame: frame, depth: depth)
     }
 
-    /// Goes to the next rule that matches and lets it act. Returns the verdict when the thread has left the base chain.
+    /// Goes to the next rule that matches and lets it act.
+    ///
+    /// Returns the verdict when the thread has left the base chain.
     private mutating func step(_ thread: inout Thread, base: ChainID, rules: CompiledRules) -> Verdict? {
         let candidate = domain.firstCandidate(thread.next..<thread.end, in: thread.chain, of: rules, for: thread.state)
         guard candidate < thread.end else { return leaveChain(&thread, base: base, rules: rules) }

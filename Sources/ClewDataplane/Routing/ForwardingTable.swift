@@ -12,8 +12,7 @@ struct ForwardingTable: Sendable {
     /// Longest first.
     private var lengths: [UInt8] = []
 
-    /// - Parameters:
-    ///   - indices: Of the routes of this table in `all`, one family.
+    /// Files the routes `indices` of `all`: those of one table and family.
     init(_ indices: [Int], of all: [Route]) {
         for index in indices {
             let prefix = all[index].destination.network

@@ -91,14 +91,19 @@ struct Router: Sendable {
         return route.nextHops.contains { hop in
             !hop.isDead && !(hop.isLinkDown && ignoresLinkDown)
                 && (query.outputLink == nil || hop.device == nil || hop.device == query.outputLink)
-                && !(hop.device.map(deadLinks.contains) ?? false)
+                && !isDead(hop, route)
         }
+    }
+
+    /// An address of a link that is down stays local (`fib_add_ifaddr`); what would leave by it does not.
+    private func isDead(_ hop: NextHop, _ route: Route) -> Bool {
+        route.type == .unicast && (hop.device.map(deadLinks.contains) ?? false)
     }
 
     /// The ways a route leads that can be used, with their weights.
     func liveHops(_ route: Route, outputLink: String? = nil) -> [NextHop] {
         route.nextHops.filter { hop in
-            !hop.isDead && !(hop.isLinkDown && ignoresLinkDown) && !(hop.device.map(deadLinks.contains) ?? false)
+            !hop.isDead && !(hop.isLinkDown && ignoresLinkDown) && !isDead(hop, route)
                 && (outputLink == nil || hop.device == nil || hop.device == outputLink)
         }
     }

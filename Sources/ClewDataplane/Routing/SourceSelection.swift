@@ -73,7 +73,8 @@ extension CompiledNamespace {
         let own = address.address.address
         if own == destination { return 1000 }
         let different = own.high ^ destination.high
-        let common = different != 0 ? different.leadingZeroBitCount : 64 + (own.low ^ destination.low).leadingZeroBitCount
+        let common =
+            different != 0 ? different.leadingZeroBitCount : 64 + (own.low ^ destination.low).leadingZeroBitCount
         return (address.isDeprecated ? 0 : 500) + min(common, Int(address.address.length))
     }
 

@@ -62,7 +62,7 @@ extension Fraction: Comparable {
 }
 
 extension Fraction: CustomStringConvertible {
-    /// `715827883/2147483648`
+    /// `715827883/2147483648`.
     package var description: String { "\(Self.decimal(numerator))/\(Self.decimal(denominator))" }
 }
 

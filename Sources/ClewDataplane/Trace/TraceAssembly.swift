@@ -177,7 +177,8 @@ struct TraceAssembly {
         let packet = reply.state.outer.first?.inner ?? reply.state.packet
         let expected = forward.state.opening.reversed
         let isHome = arrivedHome(reply)
-        var result = ReplyTrace(disposition: reply.disposition, reason: reply.reason, decidedBy: reply.decision, hops: [])
+        var result = ReplyTrace(
+            disposition: reply.disposition, reason: reply.reason, decidedBy: reply.decision, hops: [])
         var works = false
         if isHome, packet.tuple == expected {
             works = true
@@ -215,7 +216,8 @@ struct TraceAssembly {
                 "the reply skips conntrack on \(namespace.node) and comes from \(from), not from \(wanted)"
             result.decidedBy = Decision(node: namespace.node, source: bypass.sysctl?.source, text: value)
         } else {
-            result.reason = "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"
+            result.reason =
+                "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"
         }
     }
 
@@ -243,7 +245,8 @@ extension Trace {
         if signature(self) == signature(other) { return self }
         var result = self
         let note = TraceNote(
-            "two rule sets are registered at the same hook with the same priority; which runs first is not in any dump, and it matters")
+            "two rule sets are registered at the same hook with the same priority; which runs first is not in any dump, and it matters"
+        )
         if verdict == other.verdict, verdict == .fails { return self }
         result.unknowns.append(note)
         for index in result.branches.indices {

@@ -49,7 +49,9 @@ extension Tracer {
         if let device = namespace.link(port), let description = device.port, let portState = description.state,
             portState != "forwarding"
         {
-            end(state, .dropped, "the bridge port \(device.name) on \(namespace.place) is \(portState)", source: description.source)
+            end(
+                state, .dropped, "the bridge port \(device.name) on \(namespace.place) is \(portState)",
+                source: description.source)
             return
         }
         for path in namespace.state.unmodelled where path.kind == .ebtables {
@@ -73,7 +75,9 @@ extension Tracer {
             }
             return
         }
-        say(.bridge, "\(namespace.link(bridge)?.name ?? "the bridge") calls iptables (\(hooks.key) = 1)", hooks.sysctl?.source, &state)
+        say(
+            .bridge, "\(namespace.link(bridge)?.name ?? "the bridge") calls iptables (\(hooks.key) = 1)",
+            hooks.sysctl?.source, &state)
         state.packet.bridgeInput = port
         state.packet.hasBridgeInfo = true
         let before = state.packet.destination
@@ -157,7 +161,9 @@ extension Tracer {
         guard mayReturn(nextHop, bridge, entry, namespace, &state) else { return }
         if case .host = entry {
         } else {
-            say(.bridge, "\(namespace.link(bridge)?.name ?? "the bridge") forwards the frame; iptables does not see it", state.bypass?.sysctl?.source, &state)
+            say(
+                .bridge, "\(namespace.link(bridge)?.name ?? "the bridge") forwards the frame; iptables does not see it",
+                state.bypass?.sysctl?.source, &state)
         }
         deliverOnBridge(state, bridge, nextHop, namespace)
     }
@@ -194,7 +200,8 @@ extension Tracer {
         if modes == [false] {
             let name = ports.first.flatMap { namespace.link($0)?.name } ?? "its port"
             end(
-                state, .dropped, "hairpin mode is off on \(name) of \(namespace.place): the frame may not go back to its own pod",
+                state, .dropped,
+                "hairpin mode is off on \(name) of \(namespace.place): the frame may not go back to its own pod",
                 source: line, text: "\(name): hairpin off")
             return false
         }
@@ -280,7 +287,9 @@ extension Tracer {
             return BridgeHooks(areCalled: true, key: key, sysctl: nil)
         }
         let sysctl = namespace.sysctl(key)
-        return BridgeHooks(areCalled: sysctl.map { $0.value != "0" } ?? false || own == true && sysctl != nil, key: key, sysctl: sysctl)
+        return BridgeHooks(
+            areCalled: sysctl.map { $0.value != "0" } ?? false || own == true && sysctl != nil, key: key, sysctl: sysctl
+        )
     }
 
     /// Remembers that an answer goes past the entry that would translate it back.

@@ -28,7 +28,9 @@ extension Tracer {
             case .netfilter, .xfrm, .flowtable: break
             case .ebtables, .cgroup: continue
             }
-            doubt("\(path.kind.rawValue) on \(path.device ?? namespace.place) is not modelled: \(path.text)", source: path.source, &state)
+            doubt(
+                "\(path.kind.rawValue) on \(path.device ?? namespace.place) is not modelled: \(path.text)",
+                source: path.source, &state)
         }
     }
 
@@ -121,11 +123,14 @@ extension Tracer {
         guard let value else { return true }
         guard value.value == "0" else { return true }
         end(
-            state, .dropped, "\(namespace.place) does not forward: \(key) is 0", source: value.source, text: "\(key) = 0")
+            state, .dropped, "\(namespace.place) does not forward: \(key) is 0", source: value.source,
+            text: "\(key) = 0")
         return false
     }
 
-    /// `fib_validate_source` (`fib_frontend.c`): a local source, and rp_filter. IPv6 has neither.
+    /// `fib_validate_source` (`fib_frontend.c`): a local source, and rp_filter.
+    ///
+    /// IPv6 has neither.
     mutating func passesSourceCheck(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
         let packet = state.packet
         guard packet.family == .ipv4, !packet.source.isZero else { return true }
@@ -135,7 +140,8 @@ extension Tracer {
             end(
                 state, .dropped,
                 "\(namespace.place) gets a packet from its own address \(packet.source) by \(device.name): a martian source",
-                source: namespace.sysctl("net.ipv4.conf.\(device.name).accept_local")?.source)
+                source: namespace.sysctl("net.ipv4.conf.\(device.name).accept_local")?.source,
+                text: "net.ipv4.conf.\(device.name).accept_local = 0")
             return false
         }
         guard mode > 0 else { return true }
@@ -158,11 +164,12 @@ extension Tracer {
         end(
             state, .dropped,
             "rp_filter on \(namespace.place): packets from \(packet.source) are not expected on \(device.name)",
-            source: line?.source, text: all?.value == String(mode) ? "net.ipv4.conf.all.rp_filter = \(mode)" : "\(key) = \(mode)")
+            source: line?.source,
+            text: all?.value == String(mode) ? "net.ipv4.conf.all.rp_filter = \(mode)" : "\(key) = \(mode)")
         return false
     }
 
-    /// `ip_forward`
+    /// `ip_forward`.
     mutating func forward(
         _ state: WalkState, by link: LinkIndex, to nextHop: IPAddress, _ mtu: UInt32?, _ namespace: CompiledNamespace
     ) {
@@ -195,7 +202,9 @@ extension Tracer {
             namespace.state.socketProtocols.contains(packet.ipProtocol)
         else {
             if !state.isReply, packet.ipProtocol.hasPorts {
-                assume("sockets of \(namespace.place) were not collected: something listens on \(packet.ipProtocol) port \(packet.destinationPort)", &state)
+                assume(
+                    "sockets of \(namespace.place) were not collected: something listens on \(packet.ipProtocol) port \(packet.destinationPort)",
+                    &state)
             }
             end(state, .delivered, "delivered to \(namespace.place)", place: .namespace(namespace.index))
             return
@@ -209,12 +218,15 @@ extension Tracer {
         }
         if let listener {
             say(.socket, "listens on \(packet.ipProtocol) port \(listener.port)", listener.source, &state)
-            end(state, .delivered, "delivered to \(namespace.place)", place: .namespace(namespace.index), source: listener.source)
+            end(
+                state, .delivered, "delivered to \(namespace.place)", place: .namespace(namespace.index),
+                source: listener.source)
         } else {
             let answer = packet.ipProtocol == .tcp ? "RST" : "port unreachable"
             end(
                 state, .rejected,
-                "nobody listens on \(packet.ipProtocol) port \(packet.destinationPort) of \(namespace.place): \(answer)")
+                "nobody listens on \(packet.ipProtocol) port \(packet.destinationPort) of \(namespace.place): \(answer)"
+            )
         }
     }
 }

@@ -25,11 +25,14 @@ extension Tracer {
         case .vxlan: wrapInVXLAN(state, link, namespace)
         case .ipip: wrapInIPIP(state, link, namespace)
         case .tun: wrapInUDP(state, link, namespace)
-        case .dummy: end(state, .dropped, "\(device.name) on \(namespace.place) is a dummy device", source: device.source)
+        case .dummy:
+            end(state, .dropped, "\(device.name) on \(namespace.place) is a dummy device", source: device.source)
         case .loopback: receive(state, on: link, of: namespace)
         case .sit, .gre, .geneve, .wireguard, .vrf, .ipvlan, .ifb:
             doubt("devices such as \(device.name) are not modelled", source: device.source, &state)
-            end(state, .indeterminate, "leaves \(namespace.place) by \(device.name), which is not modelled", source: device.source)
+            end(
+                state, .indeterminate, "leaves \(namespace.place) by \(device.name), which is not modelled",
+                source: device.source)
         case .unknown where device.name.hasPrefix("flannel.") || device.name.hasPrefix("vxlan"):
             wrapInVXLAN(state, link, namespace)
         case .unknown where device.name.hasPrefix("tunl"): wrapInIPIP(state, link, namespace)
@@ -65,7 +68,9 @@ extension Tracer {
         guard let host = world.host(pod.node),
             let attachment = PodAttachment(of: state.packet.source, on: host, in: world)
         else {
-            end(state, .indeterminate, "the host end of \(pod.link(link)?.name ?? "the device") of \(pod.place) is not known")
+            end(
+                state, .indeterminate,
+                "the host end of \(pod.link(link)?.name ?? "the device") of \(pod.place) is not known")
             return
         }
         var state = state
@@ -96,7 +101,9 @@ extension Tracer {
         }
         let nextHop = state.nextHop ?? state.packet.destination
         guard answers(for: nextHop, on: device, namespace, &state) else {
-            self.end(state, .dropped, "\(namespace.place) does not answer for \(nextHop) on \(device.name)", source: device.source)
+            self.end(
+                state, .dropped, "\(namespace.place) does not answer for \(nextHop) on \(device.name)",
+                source: device.source)
             return
         }
         receive(state, on: end.link, of: namespace)
@@ -138,7 +145,9 @@ extension Tracer {
         }
         log(.enterInferred(podName(address), host.index), &state)
         assumePod(address, attachment, host, &state)
-        end(state, .delivered, "delivered to \(podName(address)) on \(host.node)", place: .inferredPod(attachment, address))
+        end(
+            state, .delivered, "delivered to \(podName(address)) on \(host.node)",
+            place: .inferredPod(attachment, address))
     }
 
     func podName(_ address: IPAddress) -> String {
@@ -156,12 +165,15 @@ extension Tracer {
         if let neighbor = host.state.neighbors?.first(where: { $0.address == address }),
             neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE")
         {
-            assume("the neighbour entry of \(address) was \(neighbor.states.joined(separator: ",")) when it was collected", source: neighbor.source, &state)
+            assume(
+                "the neighbour entry of \(address) was \(neighbor.states.joined(separator: ",")) when it was collected",
+                source: neighbor.source, &state)
         }
         if world.knowsPods, world.podObject(having: address) == nil {
             let seen = host.state.neighbors?.contains { $0.address == address && $0.mac != nil } ?? false
             if !seen, !state.isReply {
-                doubt("no pod of the API has the address \(address): whether anything answers there is not known", &state)
+                doubt(
+                    "no pod of the API has the address \(address): whether anything answers there is not known", &state)
             }
         }
     }
@@ -193,12 +205,15 @@ extension Tracer {
     }
 
     /// Calico's pods send to 169.254.1.1, which the node answers for only by proxy ARP.
-    private mutating func doubtGateway(_ attachment: PodAttachment, _ host: CompiledNamespace, _ state: inout WalkState) {
+    private mutating func doubtGateway(_ attachment: PodAttachment, _ host: CompiledNamespace, _ state: inout WalkState)
+    {
         guard let device = host.link(attachment.link), device.name.hasPrefix("cali"), state.packet.family == .ipv4,
             let own = host.sysctl("net.ipv4.conf.\(device.name).proxy_arp"), own.value == "0",
             number("proxy_arp", of: device.name, host, combine: .or) == 0
         else { return }
-        doubt("proxy_arp is off on \(device.name): a pod whose gateway is 169.254.1.1 cannot send", source: own.source, &state)
+        doubt(
+            "proxy_arp is off on \(device.name): a pod whose gateway is 169.254.1.1 cannot send", source: own.source,
+            &state)
     }
 
     // MARK: - Between nodes
@@ -275,9 +290,13 @@ extension Tracer {
         let node = world[exit.namespace].node
         let device = world[exit.namespace].link(exit.link)?.name ?? "?"
         if !state.isReply {
-            assume("\(state.packet.destination) belongs to nobody in the cluster; it is taken to be reached by \(device) of \(node) and to answer", &state)
+            assume(
+                "\(state.packet.destination) belongs to nobody in the cluster; it is taken to be reached by \(device) of \(node) and to answer",
+                &state)
             if case .pod = world.owner(of: state.packet.source) {
-                assume("the network outside brings answers to the pod address \(state.packet.source), which was not masqueraded, back to \(node)", &state)
+                assume(
+                    "the network outside brings answers to the pod address \(state.packet.source), which was not masqueraded, back to \(node)",
+                    &state)
             }
         }
         end(state, .leavesSnapshot, "leaves \(node) by \(device) for \(state.packet.destination)", place: .outside)
@@ -290,14 +309,19 @@ extension CompiledNamespace {
         if let address {
             let number = links.firstIndex { link in
                 !link.isLoopback && link.kind != .dummy
-                    && link.addresses.contains { $0.address.address == address && $0.address.length < address.family.width }
+                    && link.addresses.contains {
+                        $0.address.address == address && $0.address.length < address.family.width
+                    }
             }
             if let number { return LinkIndex(rawValue: Int32(number)) }
         }
         // A link in a network it shares with the sender, else the one its default route leaves by.
         let family = address?.family ?? .ipv4
-        let senderAddresses = sender.links.flatMap(\.addresses).map(\.address).filter { $0.length < $0.family.width && !$0.address.isLoopback && !$0.address.isLinkLocal }
-        for (number, link) in links.enumerated() where !link.isLoopback && !isBridge(LinkIndex(rawValue: Int32(number))) {
+        let senderAddresses = sender.links.flatMap(\.addresses).map(\.address).filter {
+            $0.length < $0.family.width && !$0.address.isLoopback && !$0.address.isLinkLocal
+        }
+        for (number, link) in links.enumerated() where !link.isLoopback && !isBridge(LinkIndex(rawValue: Int32(number)))
+        {
             guard link.kind != .tun, link.kind != .vxlan, link.kind != .ipip, link.kind != .dummy else { continue }
             let shared = link.addresses.contains { own in
                 own.address.length < own.address.family.width && !own.address.address.isLinkLocal

@@ -80,13 +80,14 @@ extension Tracer {
         case .unknown:
             for passed in traverse(.postrouting, namespace, state) {
                 end(
-                    passed, .leavesSnapshot, "leaves \(namespace.place) for \(passed.packet.destination), but its routes were not collected",
+                    passed, .leavesSnapshot,
+                    "leaves \(namespace.place) for \(passed.packet.destination), but its routes were not collected",
                     place: .uncollected)
             }
         }
     }
 
-    /// `nf_conntrack_confirm`
+    /// `nf_conntrack_confirm`.
     func confirmed(_ state: WalkState) -> WalkState {
         guard state.current >= 0 else { return state }
         var state = state
@@ -140,9 +141,11 @@ extension Tracer {
     ) -> [(WalkState, Way)] {
         var state = state
         let destination = state.packet.destination
-        if destination.isLoopback || namespace.links.contains(where: { link in
-            link.addresses.contains { $0.address.address == destination }
-        }) {
+        if destination.isLoopback
+            || namespace.links.contains(where: { link in
+                link.addresses.contains { $0.address.address == destination }
+            })
+        {
             return [(state, .local)]
         }
         doubt("where \(namespace.place) sends packets is not known: \(why)", &state)
@@ -164,7 +167,8 @@ extension Tracer {
             return [(state, .local)]
         case .blackhole:
             end(
-                state, isOutput ? .noRoute : .dropped, "a blackhole route on \(namespace.place) swallows \(packet.destination)",
+                state, isOutput ? .noRoute : .dropped,
+                "a blackhole route on \(namespace.place) swallows \(packet.destination)",
                 source: route.source, text: route.text)
             return []
         case .unreachable, .prohibit, .throw, .nat:
@@ -198,7 +202,9 @@ extension Tracer {
         let link = namespace.linkIndex(named: hop.device)
         guard let device = namespace.link(link) else {
             doubt("the device of the route is not known: \(route.text)", source: route.source, &state)
-            end(state, .indeterminate, "the route on \(namespace.place) names no known device", source: route.source, text: route.text)
+            end(
+                state, .indeterminate, "the route on \(namespace.place) names no known device", source: route.source,
+                text: route.text)
             return nil
         }
         if let encapsulation = hop.encapsulation {
@@ -211,7 +217,8 @@ extension Tracer {
             let key = "net.ipv4.conf.\(device.name).route_localnet"
             let line = namespace.sysctl("net.ipv4.conf.all.route_localnet") ?? namespace.sysctl(key)
             end(
-                state, .dropped, "a packet from \(state.packet.source) may not leave \(namespace.place) by \(device.name): route_localnet is 0",
+                state, .dropped,
+                "a packet from \(state.packet.source) may not leave \(namespace.place) by \(device.name): route_localnet is 0",
                 source: line?.source, text: "\(key) = 0")
             return nil
         }

@@ -11,7 +11,9 @@ extension Tracer {
                 unknowns: [TraceNote("the bundle holds no node")])
         }
         let trace = tracer.run()
-        guard tracer.metAmbiguousOrder, var other = Tracer(world: world, flow: flow, isReversed: true) else { return trace }
+        guard tracer.metAmbiguousOrder, var other = Tracer(world: world, flow: flow, isReversed: true) else {
+            return trace
+        }
         return trace.agreeing(with: other.run())
     }
 
@@ -47,7 +49,8 @@ extension Tracer {
             }
             guard let host = world.host(node) else { return endWithoutSource("node \(node) was not collected") }
             guard let attachment = PodAttachment(of: address, on: host, in: world) else {
-                return endWithoutSource("no route of \(node) leads to the pod \(address), and its namespace was not collected")
+                return endWithoutSource(
+                    "no route of \(node) leads to the pod \(address), and its namespace was not collected")
             }
             move(to: host)
             var state = WalkState(packet: Packet(opening: openingTuple(from: address)))
@@ -61,7 +64,8 @@ extension Tracer {
 
     private mutating func startLocally(in namespace: CompiledNamespace, source: IPAddress? = nil) {
         move(to: namespace)
-        guard let source = source ?? flow.source ?? sourceAddress(to: flow.destination, namespace) ?? ownSource(namespace)
+        guard
+            let source = source ?? flow.source ?? sourceAddress(to: flow.destination, namespace) ?? ownSource(namespace)
         else {
             let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family))))
             end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)")
@@ -128,7 +132,9 @@ extension Tracer {
 
     // MARK: - Back
 
-    /// Sends the receiver's first answer. False: there is nobody to answer.
+    /// Sends the receiver's first answer.
+    ///
+    /// False: there is nobody to answer.
     private mutating func answer(_ forward: WalkEnd) -> Bool {
         guard forward.disposition == .delivered || (forward.disposition == .leavesSnapshot && forward.place == .outside)
         else { return false }

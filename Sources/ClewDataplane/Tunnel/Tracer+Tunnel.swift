@@ -13,7 +13,9 @@ extension Tracer {
         guard let mac = tunnelNeighbor(nextHop, device, namespace, &state) else { return }
         guard let remote = tunnelRemote(mac.address, nextHop, device, namespace, &state) else { return }
         guard remote != device.tunnel?.local else {
-            end(state, .dropped, "\(device.name) on \(namespace.node) sends to itself for \(nextHop)", source: device.source)
+            end(
+                state, .dropped, "\(device.name) on \(namespace.node) sends to itself for \(nextHop)",
+                source: device.source)
             return
         }
         // The kernel's own default (`vxlan.c`: vxlan_port).
@@ -39,7 +41,9 @@ extension Tracer {
         }
         // flannel enters its neighbours itself; where the device learns, the kernel would ask.
         guard device.tunnel?.learning == false || device.name.hasPrefix("flannel") else {
-            doubt("\(device.name) on \(namespace.node) has no neighbour entry for \(nextHop) and would ask for it", &state)
+            doubt(
+                "\(device.name) on \(namespace.node) has no neighbour entry for \(nextHop) and would ask for it", &state
+            )
             return (nil, false)
         }
         end(
@@ -69,10 +73,14 @@ extension Tracer {
             let remote = world[host].underlayAddress(nextHop.family)
         else {
             doubt("the node behind \(nextHop) on \(device.name) is not known", &state)
-            end(state, .leavesSnapshot, "leaves \(namespace.node) by \(device.name) for a node that is not known", place: .uncollected)
+            end(
+                state, .leavesSnapshot, "leaves \(namespace.node) by \(device.name) for a node that is not known",
+                place: .uncollected)
             return nil
         }
-        assume("forwarding entries of \(namespace.node) were not collected: \(device.name) reaches \(nextHop) at \(remote)", &state)
+        assume(
+            "forwarding entries of \(namespace.node) were not collected: \(device.name) reaches \(nextHop) at \(remote)",
+            &state)
         return remote
     }
 
@@ -97,7 +105,9 @@ extension Tracer {
         let destination = state.packet.destination
         guard device.name.hasPrefix("flannel") else {
             doubt("what reads from \(device.name) is not known", source: device.source, &state)
-            end(state, .indeterminate, "leaves \(namespace.place) by \(device.name) into a program", source: device.source)
+            end(
+                state, .indeterminate, "leaves \(namespace.place) by \(device.name) into a program",
+                source: device.source)
             return
         }
         let owner = world.hosts.values.sorted { $0.rawValue < $1.rawValue }.first { host in
@@ -107,10 +117,14 @@ extension Tracer {
         }
         guard let owner, let remote = world[owner].underlayAddress(destination.family) else {
             doubt("which node flanneld sends \(destination) to is not known", source: device.source, &state)
-            end(state, .leavesSnapshot, "leaves \(namespace.node) by \(device.name) for a node that was not collected", place: .uncollected)
+            end(
+                state, .leavesSnapshot, "leaves \(namespace.node) by \(device.name) for a node that was not collected",
+                place: .uncollected)
             return
         }
-        assume("flanneld on \(namespace.node) sends \(destination) to \(world[owner].node) (\(remote)), UDP port 8285", &state)
+        assume(
+            "flanneld on \(namespace.node) sends \(destination) to \(world[owner].node) (\(remote)), UDP port 8285",
+            &state)
         state.packet.mark = 0
         encapsulate(
             state, .udpTunnel, to: remote, from: nil, device, namespace, ipProtocol: .udp, sourcePort: 8285,
@@ -119,7 +133,9 @@ extension Tracer {
 
     // MARK: - Common
 
-    /// The outer packet is sent by this namespace like any local one. It keeps the inner packet's mark (`iptunnel_xmit`).
+    /// The outer packet is sent by this namespace like any local one.
+    ///
+    /// It keeps the inner packet's mark (`iptunnel_xmit`).
     private mutating func encapsulate(
         _ state: WalkState, _ kind: Encapsulated.Kind, to remote: IPAddress, from local: IPAddress?, _ device: Link,
         _ namespace: CompiledNamespace, ipProtocol: IPProtocol, sourcePort: UInt16, destinationPort: UInt16,
@@ -127,7 +143,9 @@ extension Tracer {
     ) {
         var state = state
         guard state.outer.count < 2 else {
-            end(state, .looped, "\(device.name) on \(namespace.node) wraps what is wrapped already", source: device.source)
+            end(
+                state, .looped, "\(device.name) on \(namespace.node) wraps what is wrapped already",
+                source: device.source)
             return
         }
         guard let source = local ?? sourceAddress(to: remote, namespace) else {
@@ -159,7 +177,9 @@ extension Tracer {
         return namespace.source(for: route, hop: namespace.router.liveHops(route).first, to: destination)
     }
 
-    /// Unwraps a tunnel's packet that has come through INPUT. False: it is no such packet, or nobody here unwraps it.
+    /// Unwraps a tunnel's packet that has come through INPUT.
+    ///
+    /// False: it is no such packet, or nobody here unwraps it.
     mutating func decapsulate(_ state: WalkState, _ namespace: CompiledNamespace) -> Bool {
         guard let wrapped = state.outer.last else { return false }
         var state = state
@@ -177,12 +197,16 @@ extension Tracer {
         }
         guard let found else {
             if namespace.state.links == nil { return false }
-            end(state, .dropped, "\(namespace.place) has no device that unwraps the tunnel's packet (\(family == .ipv4 ? "IPv4" : "IPv6"))")
+            end(
+                state, .dropped,
+                "\(namespace.place) has no device that unwraps the tunnel's packet (\(family == .ipv4 ? "IPv4" : "IPv6"))"
+            )
             return true
         }
         let device = namespace.links[found]
         if case .udpTunnel = wrapped.kind, let sockets = namespace.state.sockets,
-            namespace.state.socketProtocols.contains(.udp), !sockets.contains(where: { $0.ipProtocol == .udp && $0.port == 8285 })
+            namespace.state.socketProtocols.contains(.udp),
+            !sockets.contains(where: { $0.ipProtocol == .udp && $0.port == 8285 })
         {
             return false
         }
@@ -217,7 +241,8 @@ extension CompiledNamespace {
             }?.address.address
         }
         if let own = global(link(defaultLink(family))) { return own }
-        for (number, link) in links.enumerated() where !link.isLoopback && !isBridge(LinkIndex(rawValue: Int32(number))) {
+        for (number, link) in links.enumerated() where !link.isLoopback && !isBridge(LinkIndex(rawValue: Int32(number)))
+        {
             switch link.kind {
             case .tun, .vxlan, .ipip, .dummy: continue
             default: if let own = global(link) { return own }

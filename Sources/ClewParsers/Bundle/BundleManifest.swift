@@ -1,7 +1,9 @@
 package import ClewBundle
 package import ClewSnapshot
 
-/// `bundle.json`: what the collector says of a bundle. Every field is optional, and so is the file.
+/// `bundle.json`: what the collector says of a bundle.
+///
+/// Every field is optional, and so is the file.
 package struct BundleManifest: Sendable {
     /// The newest format this version knows.
     package static let knownFormat = 1
@@ -79,7 +81,7 @@ package struct BundleManifest: Sendable {
         return origin
     }
 
-    /// `{"pod": "NAMESPACE/NAME"}`
+    /// `{"pod": "NAMESPACE/NAME"}`.
     private static func pod(_ reader: inout JSONReader) throws(JSONError) -> NamespacedName? {
         guard reader.peek() == .object else {
             try reader.skipValue()

@@ -1,7 +1,9 @@
 import ClewSnapshot
 
 extension KubernetesObjects {
-    /// Joins the objects of another file. Of an object that is in both, the one that was there stays.
+    /// Joins the objects of another file.
+    ///
+    /// Of an object that is in both, the one that was there stays.
     mutating func add(_ other: KubernetesObjects) {
         Self.join(&services, other.services) { $0.name }
         Self.join(&endpointSlices, other.endpointSlices) { $0.name }

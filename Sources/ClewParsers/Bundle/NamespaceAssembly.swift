@@ -70,7 +70,9 @@ struct NamespaceAssembly {
         }
     }
 
-    /// Reads a file into the state. False, with nothing changed, if nothing of it was understood and another is there.
+    /// Reads a file into the state.
+    ///
+    /// False, with nothing changed, if nothing of it was understood and another is there.
     private mutating func readFile(_ format: ArtifactFormat, _ id: ArtifactID, isLast: Bool) -> Bool {
         switch format.kind {
         case .iptables, .nft: return readRules(format, id, isLast: isLast)

@@ -53,7 +53,9 @@ struct RuleDumps {
     /// The tables of iptables, which iptables-nft makes as `table ip nat` and so on.
     private static let iptablesTables: Set<String> = ["filter", "nat", "mangle", "raw", "security"]
 
-    /// Takes the chains of repeated tables off their hooks. They stay in place, as chains are named by their index.
+    /// Takes the chains of repeated tables off their hooks.
+    ///
+    /// They stay in place, as chains are named by their index.
     private static func unhookingRepetitions(_ ruleSet: RuleSet, of dumps: [RuleSet]) -> RuleSet {
         var shown: Set<TableKey> = []
         for dump in dumps where dump.backend == .nft {

@@ -45,7 +45,9 @@ struct ConntrackLine {
         return finish()
     }
 
-    /// Reads up to the protocol's number. `nil` if all went well.
+    /// Reads up to the protocol's number.
+    ///
+    /// `nil` if all went well.
     private mutating func readHead(_ text: Span<UInt8>, _ first: Range<Int>, _ at: inout Int, _ end: Int) -> String? {
         if Self.equal(text, first, "ipv4") || Self.equal(text, first, "ipv6") {
             guard Self.word(text, &at, end) != nil, Self.word(text, &at, end) != nil else {
@@ -123,7 +125,9 @@ struct ConntrackLine {
         return nil
     }
 
-    /// What belongs to the entry, not to a tuple. Counters, time stamps, labels and the use count are not kept.
+    /// What belongs to the entry, not to a tuple.
+    ///
+    /// Counters, time stamps, labels and the use count are not kept.
     private mutating func readExtra(_ text: Span<UInt8>, key: Range<Int>, value: Range<Int>) -> String? {
         if Self.equal(text, key, "mark") {
             guard let number = Self.decimal(text, value) else { return "mark is not a number" }

@@ -29,7 +29,9 @@ package enum BPFNetParser {
         return result
     }
 
-    /// The lists of attachments. A flow dissector only chooses the hash of a packet, not its way.
+    /// The lists of attachments.
+    ///
+    /// A flow dissector only chooses the hash of a packet, not its way.
     private static func kind(_ key: String) -> UnmodelledDataPath.Kind? {
         switch key {
         case "xdp": .xdp
@@ -60,7 +62,9 @@ package enum BPFNetParser {
 }
 
 extension JSONReader {
-    /// Reads an object, or an array of objects, by calling `body` at the start of each. Steps over anything else.
+    /// Reads an object, or an array of objects, by calling `body` at the start of each.
+    ///
+    /// Steps over anything else.
     mutating func forEachObject(
         _ body: (inout JSONReader) throws(JSONError) -> Void
     ) throws(JSONError) {

@@ -76,7 +76,7 @@ package enum DataPathParser {
         }
     }
 
-    /// The word behind `pref N`: `bpf`, `u32`, `flower` …
+    /// The word behind `pref N`: `bpf`, `u32`, `flower`.
     private static func filterKind(_ words: [String]) -> String {
         guard let label = words.firstIndex(of: "pref"), label + 2 < words.count else { return "" }
         return words[label + 2]
@@ -102,12 +102,15 @@ package enum DataPathParser {
             if isReported { continue }
             isReported = true
             result.value.append(
-                UnmodelledDataPath(kind: .ebtables, device: nil, text: line.text.trimmed, source: line.source(artifact)))
+                UnmodelledDataPath(kind: .ebtables, device: nil, text: line.text.trimmed, source: line.source(artifact))
+            )
         }
         return result
     }
 
-    /// Reads `ip xfrm policy`. Policies of single sockets (key daemons set them for themselves) do not count.
+    /// Reads `ip xfrm policy`.
+    ///
+    /// Policies of single sockets (key daemons set them for themselves) do not count.
     package static func parseXfrm(_ bytes: [UInt8], artifact: ArtifactID) -> ParsedFile<[UnmodelledDataPath]> {
         var result = ParsedFile<[UnmodelledDataPath]>([], lines: 0)
         var pending: (text: String, source: SourceLine)?

@@ -22,7 +22,8 @@ enum RuleJSON {
                 if let name = draft.unknownTable, unknownTables.insert(name).inserted {
                     notes.append(
                         UnreadLine(
-                            entry.source, text: rule.text, reason: "routing table \"\(name)\" \(RoutingRuleDraft.noteReason)"))
+                            entry.source, text: rule.text,
+                            reason: "routing table \"\(name)\" \(RoutingRuleDraft.noteReason)"))
                 }
                 return nil
             }

@@ -65,12 +65,16 @@ struct IpsetReader {
         }
     }
 
-    /// Ends the set of an `ipset list` block. Without members (`ipset list -t`) the set is known to be incomplete.
+    /// Ends the set of an `ipset list` block.
+    ///
+    /// Without members (`ipset list -t`) the set is known to be incomplete.
     mutating func endSet() {
         guard let ended = block else { return }
         block = nil
         let index = ended.index ?? createBlock(ended)
-        if ended.index == nil || (ended.memberLines == 0 && (ended.expected ?? 0) > 0) { sets[index].isComplete = false }
+        if ended.index == nil || (ended.memberLines == 0 && (ended.expected ?? 0) > 0) {
+            sets[index].isComplete = false
+        }
     }
 
     private mutating func createBlock(_ block: Block) -> Int {

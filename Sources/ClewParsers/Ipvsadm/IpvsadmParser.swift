@@ -22,7 +22,8 @@ package enum IpvsadmParser {
         var reader = IpvsadmTable(table, artifact)
         reader.read()
         return ParsedFile(
-            commands.servers + reader.servers, unread: (commands.unread + reader.unread).sorted { $0.source < $1.source },
+            commands.servers + reader.servers,
+            unread: (commands.unread + reader.unread).sorted { $0.source < $1.source },
             lines: lines)
     }
 

@@ -17,7 +17,10 @@ enum YAMLText {
                 if let reason = writer.problem {
                     writer.problem = nil
                     writer.cut(to: length)
-                    unread.append(UnreadLine(SourceLine(artifact, line: UInt32(clamping: document.line)), text: firstLine(text), reason: reason))
+                    unread.append(
+                        UnreadLine(
+                            SourceLine(artifact, line: UInt32(clamping: document.line)), text: firstLine(text),
+                            reason: reason))
                 }
             } catch {
                 let place = Self.place(of: error)

@@ -50,7 +50,7 @@ struct BitChange {
 }
 
 extension NftBuilder {
-    /// `KEY set VALUE`
+    /// `KEY set VALUE`.
     mutating func assign(
         _ key: String, _ value: NftNode, in table: TableID, matches: inout [Match]
     ) -> Target? {

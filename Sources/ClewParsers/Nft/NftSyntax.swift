@@ -108,7 +108,7 @@ struct NftNAT: Sendable, Hashable {
     var address: NftNode?
     var port: NftNode?
     var flags: [String] = []
-    /// `dnat ip prefix to`
+    /// `dnat ip prefix to`.
     var isPrefix = false
 }
 

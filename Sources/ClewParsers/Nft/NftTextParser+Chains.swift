@@ -41,7 +41,7 @@ extension NftTextParser {
         }
     }
 
-    /// `type filter hook input [device "eth0"] priority filter + 5`
+    /// `type filter hook input [device "eth0"] priority filter + 5`.
     private mutating func readHook(_ chain: ChainID) {
         let start = token.start
         advance()

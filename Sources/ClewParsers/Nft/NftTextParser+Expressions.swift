@@ -85,7 +85,7 @@ extension NftTextParser {
         return .other(text(from: start, to: lastEnd))
     }
 
-    /// `"10:00"-"12:00"`, `1 - 5`
+    /// `"10:00"-"12:00"`, `1 - 5`.
     private mutating func rangeEnd(_ first: NftNode) -> NftNode {
         guard isSymbol("-"), following.kind == .word || following.kind == .quoted else { return first }
         advance()
@@ -238,7 +238,7 @@ extension NftTextParser {
         return .selector(all.joined(separator: " "))
     }
 
-    /// `fib daddr . iif type`
+    /// `fib daddr . iif type`.
     private mutating func fib() -> NftNode? {
         guard following.kind == .word else { return nil }
         var flags: [String] = []

@@ -66,7 +66,7 @@ extension NftTextParser {
         return true
     }
 
-    /// `accept`, `jump NAME` …
+    /// `accept`, `jump NAME`.
     mutating func verdict() -> NftVerdict? {
         if take(word: "accept") { return .accept }
         if take(word: "drop") { return .drop }
@@ -199,7 +199,7 @@ extension NftTextParser {
         }
     }
 
-    /// `limit rate [over] 10/second burst 5 packets`, `quota over 25 mbytes used 0 bytes`, `ct count over 10`
+    /// `limit rate [over] 10/second burst 5 packets`, `quota over 25 mbytes used 0 bytes`, `ct count over 10`.
     private mutating func limit() -> NftLimit? {
         let start = token.start
         let kind: NftLimit.Kind = isWord("limit") ? .limit : isWord("quota") ? .quota : .connections
@@ -239,7 +239,7 @@ extension NftTextParser {
 
     private var isUnit: Bool { isWord("bytes") || isWord("kbytes") || isWord("mbytes") }
 
-    /// `update @set { ip saddr timeout 5s limit rate over 1/second : 5 }`, `meter name { … }`
+    /// `update @set { ip saddr timeout 5s limit rate over 1/second : 5 }`, `meter name { … }`.
     private mutating func readUpdate(_ rule: inout NftRule) -> Bool {
         let start = token.start
         let isMeter = isWord("meter")
@@ -273,7 +273,7 @@ extension NftTextParser {
         isWord("random") || isWord("fully-random") || isWord("persistent") || isWord("netmap")
     }
 
-    /// `dnat ip to 10.0.0.1:80 random,persistent`
+    /// `dnat ip to 10.0.0.1:80 random,persistent`.
     private mutating func nat() -> NftNAT? {
         guard let kind = NftNAT.Kind(rawValue: string(token)) else { return nil }
         var nat = NftNAT(kind: kind)

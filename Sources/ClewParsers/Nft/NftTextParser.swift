@@ -91,7 +91,9 @@ struct NftTextParser {
 
     mutating func skipNewlines() { while token.kind == .newline { advance() } }
 
-    /// Steps behind the end of a statement: a newline, `;`, or before a closing brace. Braces inside are skipped.
+    /// Steps behind the end of a statement: a newline, `;`, or before a closing brace.
+    ///
+    /// Braces inside are skipped.
     mutating func skipStatement() {
         var open = 0
         while token.kind != .end {
@@ -228,7 +230,7 @@ struct NftTextParser {
         }
     }
 
-    /// `quota NAME { over 25 mbytes }`
+    /// `quota NAME { over 25 mbytes }`.
     private mutating func readLimit(in table: TableID) {
         let kind: NftLimit.Kind = isWord("limit") ? .limit : .quota
         advance()

@@ -50,11 +50,14 @@ package enum SysctlParser {
             }, as: UTF8.self)
     }
 
-    /// Splits at the first `=` or `:` behind the key. Spaces may stand around it, but not within the key.
+    /// Splits at the first `=` or `:` behind the key.
+    ///
+    /// Spaces may stand around it, but not within the key.
     private static func pair(_ text: String) -> (key: String, value: String)? {
         let start = text.utf8.firstIndex { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } ?? text.startIndex
         let rest = text[start...]
-        guard let end = rest.utf8.firstIndex(where: { [0x20, 0x09, UInt8(ascii: "="), UInt8(ascii: ":")].contains($0) }),
+        guard
+            let end = rest.utf8.firstIndex(where: { [0x20, 0x09, UInt8(ascii: "="), UInt8(ascii: ":")].contains($0) }),
             let key = canonicalKey(rest[..<end]),
             let sign = rest[end...].utf8.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }),
             rest.utf8[sign] == UInt8(ascii: "=") || rest.utf8[sign] == UInt8(ascii: ":")

@@ -1,7 +1,9 @@
 package import ClewBundle
 package import ClewNet
 
-/// A namespace and a name: `shop/api`. Cluster-scoped objects have an empty namespace.
+/// A namespace and a name: `shop/api`.
+///
+/// Cluster-scoped objects have an empty namespace.
 package struct NamespacedName: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var namespace: String
     package var name: String

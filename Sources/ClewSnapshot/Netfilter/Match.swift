@@ -12,7 +12,9 @@ package struct Match: Sendable, Hashable, BitwiseCopyable {
     }
 }
 
-/// What a match looks at. Payloads are at most 8 bytes; larger ones lie in the pools of ``RuleSet``.
+/// What a match looks at.
+///
+/// Payloads are at most 8 bytes; larger ones lie in the pools of ``RuleSet``.
 package enum MatchTest: Sendable, Hashable, BitwiseCopyable {
     /// `-s`, IPv4: `address & mask == value`.
     case source4(value: UInt32, mask: UInt32)
@@ -156,7 +158,7 @@ package struct AddressTypes: OptionSet, Sendable, Hashable, BitwiseCopyable {
     package static let xresolve = Self(rawValue: 2048)
 }
 
-/// `-m addrtype`
+/// `-m addrtype`.
 package struct AddressTypeMatch: Sendable, Hashable, BitwiseCopyable {
     package var source: AddressTypes?
     package var sourceNegated = false
@@ -167,7 +169,7 @@ package struct AddressTypeMatch: Sendable, Hashable, BitwiseCopyable {
     package init() {}
 }
 
-/// `-m rpfilter`
+/// `-m rpfilter`.
 package struct ReversePathOptions: OptionSet, Sendable, Hashable, BitwiseCopyable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -199,7 +201,7 @@ package struct PortList: Sendable, Hashable {
     package func contains(_ port: UInt16) -> Bool { ranges.contains { $0.contains(port) } }
 }
 
-/// `-m set --match-set NAME src,dst`
+/// `-m set --match-set NAME src,dst`.
 package struct SetReference: Sendable, Hashable {
     package var name: NameID
     /// One per dimension: true is `src`.
@@ -226,7 +228,7 @@ package struct StatefulMatch: Sendable, Hashable {
     /// recent: `--seconds`, `nil` when any age will do.
     package var seconds: UInt32?
     package var hitCount: UInt32?
-    /// connlimit `--connlimit-upto`: true; `--connlimit-above`: false. hashlimit likewise.
+    /// Whether the match holds below the limit: connlimit `--connlimit-upto`, not `--connlimit-above`; hashlimit alike.
     package var matchesBelowLimit = true
     package var text: TextRange
 

@@ -218,7 +218,9 @@ package struct RuleChain: Sendable {
     package var firstRule: UInt32
     package var ruleCount: UInt32
     package var line: UInt32
-    /// False where only jumps name the chain: a fragment of a dump. Reaching it is unknown.
+    /// False where only jumps name the chain: a fragment of a dump.
+    ///
+    /// Reaching it is unknown.
     package var isDeclared: Bool
 
     package init(

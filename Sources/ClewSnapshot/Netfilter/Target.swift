@@ -74,7 +74,9 @@ package enum TTLChange: UInt8, Sendable, Hashable, BitwiseCopyable { case set, i
 package struct NATTarget: Sendable, Hashable {
     package enum Kind: UInt8, Sendable, Hashable { case destination, source, masquerade, redirect, netmap }
     package var kind: Kind
-    /// `nil` keeps the address. For NETMAP the network, in ``netmask`` length.
+    /// `nil` keeps the address.
+    ///
+    /// For NETMAP the network, in ``netmask`` length.
     package var addresses: AddressRange?
     package var ports: PortRange?
     /// DNAT `--to-destination 10.0.0.1:100-200/300`: the port the range is shifted from.

@@ -21,7 +21,9 @@ package struct ConntrackTuple: Sendable, Hashable, BitwiseCopyable {
         self.destinationPort = destinationPort
     }
 
-    /// The tuple a direct answer carries. An ICMP echo request answers as an echo reply.
+    /// The tuple a direct answer carries.
+    ///
+    /// An ICMP echo request answers as an echo reply.
     package var reversed: ConntrackTuple {
         var port = sourcePort
         var toPort = destinationPort
@@ -60,7 +62,7 @@ extension ConntrackTuple: CustomStringConvertible {
 package struct ConntrackEntry: Sendable, Hashable {
     package var original: ConntrackTuple
     package var reply: ConntrackTuple
-    /// TCP and SCTP: `ESTABLISHED`, `SYN_SENT` …
+    /// TCP and SCTP: `ESTABLISHED`, `SYN_SENT`.
     package var state: String?
     package var isUnreplied: Bool
     package var isAssured: Bool
@@ -91,7 +93,7 @@ package struct ListeningSocket: Sendable, Hashable {
     package var port: UInt16
     package var acceptsIPv4: Bool
     package var acceptsIPv6: Bool
-    /// `%eth0`
+    /// `%eth0`.
     package var device: String?
     package var process: String?
     package var source: SourceLine
@@ -112,7 +114,7 @@ package struct ListeningSocket: Sendable, Hashable {
 /// How IPVS hands a packet on (`IP_VS_CONN_F_*`).
 package enum ForwardingMethod: UInt8, Sendable, Hashable { case masquerade, route, tunnel }
 
-/// A scheduler by name: `rr`, `wrr`, `lc`, `sh` …
+/// A scheduler by name: `rr`, `wrr`, `lc`, `sh`.
 package struct Scheduler: RawRepresentable, Sendable, Hashable {
     package let rawValue: String
     package init(rawValue: String) { self.rawValue = rawValue }
@@ -143,7 +145,7 @@ package struct VirtualServer: Sendable {
     }
 }
 
-/// `struct ip_vs_dest`
+/// `struct ip_vs_dest`.
 package struct RealServer: Sendable, Hashable {
     package var address: IPAddress
     package var port: UInt16

@@ -7,7 +7,9 @@ package struct Link: Sendable {
     package var name: String
     /// `IFF_UP`: set up by an administrator.
     package var isUp: Bool
-    /// `LOWER_UP`: has a carrier. `nil` where the tool does not say.
+    /// `LOWER_UP`: has a carrier.
+    ///
+    /// `nil` where the tool does not say.
     package var hasCarrier: Bool?
     package var isLoopback: Bool
     package var isPointToPoint: Bool

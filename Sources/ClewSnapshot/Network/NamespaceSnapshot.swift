@@ -1,7 +1,9 @@
 package import ClewBundle
 package import ClewNet
 
-/// The state of one network namespace. `nil` is 'not collected'; an empty collection is 'collected, nothing there'.
+/// The state of one network namespace.
+///
+/// `nil` is 'not collected'; an empty collection is 'collected, nothing there'.
 package struct NamespaceSnapshot: Sendable {
     /// Sorted by index.
     package var links: [Link]?

@@ -58,7 +58,7 @@ package struct Route: Sendable, Hashable {
     /// Lower wins; 0 for IPv4 where not printed, 1024 for IPv6.
     package var metric: UInt32
     package var tos: UInt8
-    /// `proto`: `kernel`, `bird`, `dhcp` …
+    /// `proto`: `kernel`, `bird`, `dhcp`.
     package var origin: String?
     package var scope: String?
     package var mtu: UInt32?
@@ -127,13 +127,15 @@ package struct Neighbor: Sendable, Hashable {
     package var address: IPAddress
     package var device: String
     package var mac: MACAddress?
-    /// `REACHABLE`, `STALE`, `FAILED`, `INCOMPLETE`, `PERMANENT`, `NOARP` …
+    /// `REACHABLE`, `STALE`, `FAILED`, `INCOMPLETE`, `PERMANENT`, `NOARP`.
     package var states: [String]
     package var isProxy: Bool
     package var source: SourceLine
     package var text: String
 
-    package init(address: IPAddress, device: String, mac: MACAddress?, states: [String], source: SourceLine, text: String) {
+    package init(
+        address: IPAddress, device: String, mac: MACAddress?, states: [String], source: SourceLine, text: String
+    ) {
         self.address = address
         self.device = device
         self.mac = mac

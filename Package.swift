@@ -29,6 +29,9 @@ let package = Package(
         .target(
             name: "ClewReports", dependencies: ["ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
             swiftSettings: strict),
+        .target(name: "ClewIntent", dependencies: ["ClewSnapshot", "ClewNet"], swiftSettings: strict),
+        .target(
+            name: "ClewKubeProxy", dependencies: ["ClewIntent", "ClewSnapshot", "ClewNet"], swiftSettings: strict),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -59,6 +62,13 @@ let package = Package(
             name: "ClewDataplaneTests",
             dependencies: [
                 "ClewTestSupport", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClewKubeProxyTests",
+            dependencies: [
+                "ClewTestSupport", "ClewKubeProxy", "ClewIntent", "ClewParsers", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -42,7 +42,7 @@ import Testing
             else { continue }
             let flows = try JSONDecoder().decode([RecordedFlow].self, from: Data(flowBytes))
             let name = String(folder.split(separator: "/").last ?? "")
-            let dataplane = Dataplane(compiling: Self.snapshot(folder, name: name, scenario))
+            let dataplane = Dataplane(compiling: Self.snapshot(folder, scenario))
             var wrong: [String] = []
             for flow in flows {
                 let isHealthy = !name.hasPrefix("x")
@@ -61,19 +61,8 @@ import Testing
         #expect(agreeing == total)
     }
 
-    /// A folder that keeps no objects borrows those of the other folder of its scenario.
-    private static func snapshot(_ folder: String, name: String, _ scenario: Scenario) -> ClusterSnapshot {
-        var bundle = SharedData.bundle(folder)
-        if !SharedData.hasFile(folder + "/objects.json") {
-            let prefix = name.components(separatedBy: "--")[0] + "--"
-            let sibling = SharedData.folders("kube-proxy", for: "objects").first {
-                $0.contains("/" + prefix) && SharedData.hasFile($0 + "/objects.json")
-            }
-            if let sibling {
-                let objects = SharedData.bundle(sibling).artifacts.filter { $0.path == "objects.json" }
-                bundle.add(SupportBundle(name: "added", artifacts: objects))
-            }
-        }
+    private static func snapshot(_ folder: String, _ scenario: Scenario) -> ClusterSnapshot {
+        let bundle = SharedData.bundle(withObjects: folder)
         return ClusterSnapshot(parsing: bundle, nodeName: scenario.node)
     }
 

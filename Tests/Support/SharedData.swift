@@ -40,6 +40,22 @@ package enum SharedData {
         FileManager.default.fileExists(atPath: path) || FileManager.default.fileExists(atPath: path + ".gz")
     }
 
+    /// A kube-proxy folder; one that keeps no objects borrows those of the other folder of its scenario.
+    package static func bundle(withObjects folder: String) -> SupportBundle {
+        var bundle = bundle(folder)
+        guard !hasFile(folder + "/objects.json") else { return bundle }
+        let name = folder.split(separator: "/").last.map(String.init) ?? ""
+        let scenario = "/" + name.components(separatedBy: "--")[0] + "--"
+        let sibling = folders("kube-proxy", for: "objects").first {
+            $0.contains(scenario) && hasFile($0 + "/objects.json")
+        }
+        if let sibling {
+            let objects = self.bundle(sibling).artifacts.filter { $0.path == "objects.json" }
+            bundle.add(SupportBundle(name: "added", artifacts: objects))
+        }
+        return bundle
+    }
+
     /// A folder as a bundle; empty where it cannot be read.
     package static func bundle(_ folder: String) -> SupportBundle {
         (try? BundleReader.read(path: folder)) ?? SupportBundle(name: folder, artifacts: [])

@@ -1,0 +1,36 @@
+package import ClewNet
+
+/// How kube-proxy tells traffic of this node's pods from other traffic (`detectLocalMode`).
+package enum LocalTrafficDetection: Sendable, Hashable {
+    /// By a source inside these prefixes: the cluster's, or the node's own.
+    case sources([IPPrefix])
+    case bridge(String)
+    case interfacePrefix(String)
+    /// Not at all: nothing is masqueraded for being foreign.
+    case none
+}
+
+/// What kube-proxy on one node works with, besides the API's objects.
+package struct ProxyParameters: Sendable, Hashable {
+    package var nodeName: String
+    package var zone: String?
+    package var nodeAddresses: [IPAddress]
+    package var localDetection: LocalTrafficDetection
+    package var masqueradeAll = false
+    /// 0 to 31.
+    package var masqueradeBit: UInt8 = 14
+    /// Networks whose node addresses take NodePorts; empty is every local address.
+    package var nodePortAddresses: [IPPrefix] = []
+    /// NodePorts on 127.0.0.0/8 (iptables mode, IPv4).
+    package var localhostNodePorts = true
+    package var conntrackIsLiberal = false
+
+    package init(nodeName: String, nodeAddresses: [IPAddress], localDetection: LocalTrafficDetection) {
+        self.nodeName = nodeName
+        self.nodeAddresses = nodeAddresses
+        self.localDetection = localDetection
+    }
+
+    /// The mark that asks for masquerade.
+    package var masqueradeMark: PacketMark { PacketMark(rawValue: 1 << UInt32(masqueradeBit & 31)) }
+}

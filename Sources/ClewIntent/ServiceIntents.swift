@@ -1,0 +1,83 @@
+package import ClewNet
+package import ClewSnapshot
+
+/// All Service ports of one family that kube-proxy programs on one node, sorted by name.
+package enum ServiceIntents {
+    /// Reads Services and EndpointSlices as kube-proxy does (`servicechangetracker.go`, `endpointslicecache.go`).
+    ///
+    /// Headless and ExternalName Services, and those handed to another proxy by label, have none.
+    package static func all(
+        in objects: KubernetesObjects, family: AddressFamily, for parameters: ProxyParameters
+    ) -> [ServicePortIntent] {
+        var slices: [NamespacedName: [EndpointSlice]] = [:]
+        for slice in objects.endpointSlices
+        where slice.addressType == (family == .ipv4 ? "IPv4" : "IPv6") && !isForeign(slice.labels) {
+            guard let service = slice.serviceName else { continue }
+            slices[NamespacedName(slice.name.namespace, service), default: []].append(slice)
+        }
+        var result: [ServicePortIntent] = []
+        for service in objects.services where isProxied(service) {
+            guard let clusterIP = service.clusterIPs.first(where: { $0.family == family }) else { continue }
+            for port in service.ports {
+                let endpoints = endpoints(of: port, in: slices[service.name] ?? [], parameters)
+                result.append(intent(service, port, clusterIP, endpoints, family))
+            }
+        }
+        return result.sorted { $0.name < $1.name }
+    }
+
+    private static func isForeign(_ labels: [String: String]) -> Bool {
+        labels["service.kubernetes.io/service-proxy-name"] != nil || labels["service.kubernetes.io/headless"] != nil
+    }
+
+    private static func isProxied(_ service: Service) -> Bool {
+        !service.isHeadless && service.externalName == nil && service.type != "ExternalName"
+            && service.labels["service.kubernetes.io/service-proxy-name"] == nil
+    }
+
+    private static func intent(
+        _ service: Service, _ port: ServicePort, _ clusterIP: IPAddress, _ endpoints: [EndpointIntent],
+        _ family: AddressFamily
+    ) -> ServicePortIntent {
+        let isLocal = service.externalTrafficPolicy == "Local"
+        return ServicePortIntent(
+            name: ServicePortName(service.name, port: port.name, ipProtocol: port.ipProtocol), clusterIP: clusterIP,
+            port: port.port, nodePort: port.nodePort == 0 ? nil : port.nodePort,
+            externalIPs: service.externalIPs.filter { $0.family == family },
+            loadBalancerIPs: service.loadBalancerIngress.filter { $0.ipMode != "Proxy" }.compactMap(\.address)
+                .filter { $0.family == family },
+            sourceRanges: service.loadBalancerSourceRanges.compactMap { IPPrefix(trimmed($0)) }
+                .filter { $0.family == family },
+            affinitySeconds: service.sessionAffinity == "ClientIP" ? service.sessionAffinityTimeout ?? 10_800 : nil,
+            internalPolicyIsLocal: service.internalTrafficPolicy == "Local", externalPolicyIsLocal: isLocal,
+            healthCheckNodePort: isLocal && service.healthCheckNodePort != 0 ? service.healthCheckNodePort : nil,
+            endpoints: endpoints)
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+
+    private static func endpoints(
+        of port: ServicePort, in slices: [EndpointSlice], _ parameters: ProxyParameters
+    ) -> [EndpointIntent] {
+        var byAddress: [SocketAddress: EndpointIntent] = [:]
+        for slice in slices {
+            for slicePort in slice.ports where slicePort.name == port.name && slicePort.ipProtocol == port.ipProtocol {
+                guard let number = slicePort.port else { continue }
+                for endpoint in slice.endpoints {
+                    guard let address = endpoint.addresses.first else { continue }
+                    let isReady = endpoint.conditions.ready ?? true
+                    let intent = EndpointIntent(
+                        address: SocketAddress(address, number), isLocal: endpoint.nodeName == parameters.nodeName,
+                        isReady: isReady, isServing: endpoint.conditions.serving ?? isReady,
+                        isTerminating: endpoint.conditions.terminating ?? false, hintZones: endpoint.hintZones,
+                        hintNodes: endpoint.hintNodes)
+                    // One address in two slices: the ready one counts.
+                    if byAddress[intent.address].map({ !$0.isReady }) ?? true { byAddress[intent.address] = intent }
+                }
+            }
+        }
+        return byAddress.values.sorted { $0.address.description < $1.address.description }
+    }
+}

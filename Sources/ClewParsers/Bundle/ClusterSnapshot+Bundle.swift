@@ -109,6 +109,8 @@ struct BundleReader {
     /// The folder's own name; that of the bundle, without the endings of archives, for its top.
     private func folderName(_ folder: String) -> String {
         if let last = folder.split(separator: "/").last { return String(last) }
+        // What the reader knows: the real name of `.`, or of the folder that an archive wraps its files in.
+        if let name = bundle.folder { return name }
         var name = bundle.name.split(separator: "/").last { $0 != "." }.map(String.init) ?? "node"
         for ending in [".tar.gz", ".tgz", ".tar.zst", ".tar"] where name.hasSuffix(ending) && name != ending {
             name.removeLast(ending.count)

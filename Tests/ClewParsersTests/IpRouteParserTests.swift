@@ -198,6 +198,16 @@ import Testing
         #expect(result.values.map(show) == ["3: unicast 10.0.0.0/8 in main [10.0.0.1 eth0 x1] metric 7"])
     }
 
+    @Test func takesNoValueFromTheNextLine() {
+        let result = parse("default dev\n10.0.0.0/8 via 10.0.0.1 dev eth0\n10.1.0.0/16 dev eth1 mtu lock")
+        #expect(
+            result.values.map(show) == [
+                "2: unicast 10.0.0.0/8 in main [10.0.0.1 eth0 x1] metric 0",
+                "3: unicast 10.1.0.0/16 in main [- eth1 x1] metric 0",
+            ])
+        #expect(result.unread.map(\.source.line) == [1])
+    }
+
     @Test func readsKernelTablesOfNetTools() {
         let result = parse(
             """

@@ -58,11 +58,10 @@ extension RouteDraft {
 
     private mutating func readGateway(_ reader: inout WordReader) -> RouteOptionResult {
         guard var text = reader.value() else { return .unreadable("\"via\" without an address") }
-        if text == "inet" || text == "inet6", let address = reader.current, address.role == .text {
+        if text == "inet" || text == "inet6", let address = reader.optionalValue() {
             // A gateway of the other family: the route itself is IPv4 (`RTA_VIA`).
             if text == "inet6" { familyHint = familyHint ?? .ipv4 }
-            text = address.text
-            reader.index += 1
+            text = address
         }
         guard let address = IPAddress(text) else { return .unreadable("\"\(text)\" is no address of a gateway") }
         hop.gateway = address
@@ -95,10 +94,7 @@ extension RouteDraft {
             tos = value
         case "mtu":
             var text = reader.value()
-            if text == "lock" {
-                text = reader.current?.text
-                reader.index += 1
-            }
+            if text == "lock" { text = reader.optionalValue() }
             mtu = text.flatMap { UInt32($0) }
         case "pref":
             familyHint = .ipv6
@@ -125,8 +121,7 @@ extension RouteDraft {
             return .read
         }
         reader.index += 1
-        if values == 1, reader.current?.text == "lock" { reader.index += 1 }
-        if values == 1, let value = reader.current, value.role == .text { reader.index += 1 }
+        if values == 1, reader.optionalValue() == "lock" { _ = reader.optionalValue() }
         return .read
     }
 

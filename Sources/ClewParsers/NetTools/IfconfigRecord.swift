@@ -75,8 +75,7 @@ enum IfconfigRecord {
         let source = reader.source(reader.words[start])
         guard var text = reader.value() else { return nil }
         if text == "addr:" {
-            text = reader.current?.text ?? ""
-            reader.index += 1
+            text = reader.optionalValue() ?? ""
         } else if text.hasPrefix("addr:") {
             text = String(text.dropFirst(5))
         }

@@ -87,7 +87,7 @@ struct WordSplitter {
         guard end < bytes.count, bytes[end] == UInt8(ascii: "[") else { return end }
         end += 1
         while end < bytes.count, bytes[end] < 64, bytes[end] >= 32 { end += 1 }
-        return min(end + 1, bytes.count)
+        return end < bytes.count && bytes[end] >= 64 ? end + 1 : end
     }
 
     private static let tools: Set<String> = [

@@ -5,7 +5,10 @@ struct WordReader {
     let artifact: ArtifactID
     let words: [Word]
     let lines: Int
-    var index = 0
+    /// Of the current word; at most the number of words.
+    var index = 0 {
+        didSet { if index > words.count { index = words.count } }
+    }
     private(set) var unread: [UnreadLine] = []
     private let bytes: [UInt8]
     private var run: (words: Range<Int>, reason: String)?
@@ -31,11 +34,16 @@ struct WordReader {
 
     func source(_ word: Word) -> SourceLine { SourceLine(artifact, line: word.line) }
 
-    /// Moves past the current word and returns the next one's text as its value; `nil` where the list ends or a prompt
+    /// Moves past the current word and returns the next one's text as its value; `nil` where the line ends or a prompt
     /// stands there.
     mutating func value() -> String? {
         index += 1
-        guard let word = current, word.role == .text else { return nil }
+        return optionalValue()
+    }
+
+    /// Moves past the current word and returns its text; `nil`, without a move, where it begins a line or a prompt.
+    mutating func optionalValue() -> String? {
+        guard let word = current, word.role == .text, !word.startsLine else { return nil }
         index += 1
         return word.text
     }

@@ -15,7 +15,7 @@ import Testing
         ("flannel-forward-drop", "node/k8s-master", "10.1.28.3:80"),
     ]
 
-    @Test(arguments: 0..<20)
+    @Test(arguments: 0..<40)
     func damageEndsInAnAnswer(batch: Int) throws {
         var generator = SeededGenerator(seed: UInt64(batch))
         let flow = Self.flows[batch % Self.flows.count]

@@ -221,3 +221,21 @@ import Testing
         #expect(blocked.branches.first?.dnat == nil)
     }
 }
+
+extension SimulatorTests {
+    /// Equal-cost routes that lead round would double the branches at every hop.
+    @Test func forksInALoopEnd() throws {
+        var bundle = Self.pair()
+        bundle.append(
+            "10.9.0.0/16 nexthop via 192.168.50.12 dev eth0 weight 1 nexthop via 192.168.50.12 dev eth0 weight 1",
+            to: "nodes/a/ip-route.txt")
+        bundle.append(
+            "10.9.0.0/16 nexthop via 192.168.50.11 dev eth0 weight 1 nexthop via 192.168.50.11 dev eth0 weight 1",
+            to: "nodes/b/ip-route.txt")
+        let trace = try Self.trace(bundle, from: "10.244.1.5", to: "10.9.0.1:80")
+        #expect(trace.verdict == .fails)
+        #expect(trace.branches.count < 100)
+        #expect(trace.branches.allSatisfy { $0.disposition == .looped })
+        #expect(trace.branches.reduce(Fraction.zero) { $0 + $1.probability }.isOne)
+    }
+}

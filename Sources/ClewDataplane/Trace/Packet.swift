@@ -154,6 +154,8 @@ struct WalkState: Sendable {
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
     var layer2Steps: UInt8 = 0
 
+    /// Where it has been, to see that it goes round before its TTL does.
+    var visits: [Visit] = []
     /// The packet as it was first sent.
     let opening: ConntrackTuple
 
@@ -169,6 +171,17 @@ struct WalkState: Sendable {
         isReplyDirection = false
         isVirtual = false
     }
+}
+
+/// A packet coming in somewhere: the third time with the same headers and mark nothing new can happen to it.
+///
+/// The first time may make a conntrack entry, the second meets it.
+struct Visit: Sendable, Hashable, BitwiseCopyable {
+    var namespace: NamespaceIndex
+    var link: LinkIndex
+    var tuple: ConntrackTuple
+    var mark: UInt32
+    var depth: Int
 }
 
 /// A packet that a bridge forwarded without calling iptables, though a connection of that namespace waits for it.

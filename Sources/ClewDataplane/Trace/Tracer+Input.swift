@@ -7,6 +7,16 @@ extension Tracer {
     mutating func receive(_ state: WalkState, on link: LinkIndex, of namespace: CompiledNamespace) {
         move(to: namespace)
         var state = state
+        arrivals += 1
+        guard arrivals < Self.mostArrivals, ends.count < Self.mostEnds else { return }
+        let visit = Visit(
+            namespace: namespace.index, link: link, tuple: state.packet.tuple, mark: state.packet.mark,
+            depth: state.outer.count)
+        guard state.visits.count(where: { $0 == visit }) < 2 else {
+            end(state, .looped, "goes round: it comes to \(namespace.place) again and again")
+            return
+        }
+        state.visits.append(visit)
         state.packet.input = link
         state.packet.output = .none
         state.packet.hasUnknownInput = link == .none

@@ -31,7 +31,8 @@ extension Tracer {
             let back = ends
             branches += back.map { WalkedBranch(forward: forward, reply: $0) }
         }
-        let isIncomplete = branches.count >= Self.mostEnds || there.count >= Self.mostEnds
+        let isIncomplete =
+            branches.count >= Self.mostEnds || there.count >= Self.mostEnds || arrivals >= Self.mostArrivals
         return TraceAssembly(tracer: self, branches: branches, isIncomplete: isIncomplete).trace()
     }
 
@@ -144,6 +145,7 @@ extension Tracer {
         state.outer = []
         state.forgetConnection()
         state.layer2Steps = 0
+        state.visits = []
         state.nextHop = nil
         log(.turned, &state)
         switch forward.place {

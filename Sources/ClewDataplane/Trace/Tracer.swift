@@ -17,7 +17,10 @@ struct Tracer {
     var scheduled: [(hook: Hook, state: WalkState)] = []
 
     /// More branches than that are not told apart.
-    static var mostEnds: Int { 4096 }
+    static var mostEnds: Int { 20_000 }
+    /// More arrivals than that, of all branches together, are not followed.
+    static var mostArrivals: Int { 400_000 }
+    var arrivals = 0
     /// Frames carried by bridges in a row before it is called a loop.
     static var mostLayer2Steps: UInt8 { 24 }
 

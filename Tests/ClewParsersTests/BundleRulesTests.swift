@@ -41,7 +41,8 @@ import Testing
     @Test func oneDumpPerBackendAndFamily() throws {
         let both = try host([
             "iptables-save.txt": Snippet.nftDump, "iptables-nft-save.txt": Snippet.nftDump,
-            "iptables-legacy-save.txt": Snippet.legacyDump, "ip6tables-save.txt": Snippet.nftDump.replacing(" iptables-save", with: " ip6tables-save"),
+            "iptables-legacy-save.txt": Snippet.legacyDump,
+            "ip6tables-save.txt": Snippet.nftDump.replacing(" iptables-save", with: " ip6tables-save"),
         ])
         #expect(both.ruleSets.map(\.backend) == [.legacy, .nft, .nft])
         #expect(both.ruleSets.map { $0.tables.map(\.family) } == [[.ipv4], [.ipv4], [.ipv6]])
@@ -58,7 +59,10 @@ import Testing
         #expect(hooked(shown) == ["ipv4 nat", "inet mine"])
         let legacy = try host(["iptables-save.txt": Snippet.legacyDump, "nft-list-ruleset.txt": Self.ruleset])
         #expect(hooked(legacy) == ["ipv4 filter", "ipv4 nat", "inet mine"])
-        let otherFamily = try host(["ip6tables-save.txt": Snippet.nftDump.replacing(" iptables-save", with: " ip6tables-save"), "nft-list-ruleset.txt": Self.ruleset])
+        let otherFamily = try host([
+            "ip6tables-save.txt": Snippet.nftDump.replacing(" iptables-save", with: " ip6tables-save"),
+            "nft-list-ruleset.txt": Self.ruleset,
+        ])
         #expect(hooked(otherFamily) == ["ipv4 filter", "ipv4 nat", "inet mine"])
         let alone = try host(["nft-list-ruleset.txt": Self.ruleset])
         #expect(hooked(alone) == ["ipv4 filter", "ipv4 nat", "inet mine"])
@@ -67,9 +71,9 @@ import Testing
     @Test func theRulesetAsJSONIsPreferred() {
         let snapshot = parse([
             "nodes/n/nft-list-ruleset.json": """
-                {"nftables":[{"metainfo":{"version":"1.0.6","json_schema_version":1}},
-                {"table":{"family":"inet","name":"only-in-json","handle":1}}]}
-                """,
+            {"nftables":[{"metainfo":{"version":"1.0.6","json_schema_version":1}},
+            {"table":{"family":"inet","name":"only-in-json","handle":1}}]}
+            """,
             "nodes/n/nft-list-ruleset.txt": Self.ruleset,
         ])
         #expect(snapshot.nodes.first?.host.ruleSets.map { $0.tables.map(\.name) } == [["only-in-json"]])
@@ -90,7 +94,9 @@ import Testing
     @Test func absentAndEmptyRuleFilesGiveNoRules() throws {
         let empty = try host(["iptables-save.txt": " \n\t\n", "sysctl.txt": "net.ipv4.ip_forward = 1\n"])
         #expect(empty.ruleSets.isEmpty)
-        #expect(parse(["nodes/n/iptables-save.txt": "\n"]).fate(of: "nodes/n/iptables-save.txt") == "empty iptables-save 0/0")
+        #expect(
+            parse(["nodes/n/iptables-save.txt": "\n"]).fate(of: "nodes/n/iptables-save.txt")
+                == "empty iptables-save 0/0")
     }
 
     @Test func aRuleSetSharesTheBytesOfItsArtifact() throws {
@@ -101,5 +107,27 @@ import Testing
             bundle.artifacts[0].bytes.withUnsafeBufferPointer { b in a.baseAddress == b.baseAddress }
         }
         #expect(shared)
+    }
+}
+
+extension BundleRulesTests {
+    /// Chains that the IP path does not have are named as what is not modelled, if they can do something.
+    @Test func chainsBesideTheIPPath() throws {
+        let ruleset = """
+            table netdev x { chain a { type filter hook ingress device "eth0" priority 0; policy accept; drop; } }
+            table netdev y { chain a { type filter hook ingress device "eth0" priority 0; policy drop; } }
+            table bridge x { chain a { type filter hook forward priority 0; policy accept; } }
+            table bridge y { chain a { type filter hook forward priority 0; accept; } }
+            table arp x { chain a { type filter hook input priority 0; drop; } }
+
+            """
+        let bundle = parse(["nodes/n/nft-list-ruleset.txt": ruleset])
+        let host = try #require(bundle.nodes.first).host
+        #expect(
+            host.unmodelled.map { "\($0.kind) \($0.text)" } == [
+                "netfilter x a: type filter hook ingress device \"eth0\" priority 0",
+                "netfilter y a: type filter hook ingress device \"eth0\" priority 0; policy drop",
+                "ebtables y a: type filter hook forward priority 0",
+            ])
     }
 }

@@ -128,7 +128,9 @@ extension PacketWalk {
             if connection.seenReply { own.insert(.seenReply) }
             if connection.isConfirmed { own.insert(.confirmed) }
             if wanted.contains(.none), own.isEmpty { return .yes }
-            return Ternary(!own.isDisjoint(with: wanted))
+            if !own.isDisjoint(with: wanted) { return .yes }
+            // When a connection becomes assured is its protocol's affair, but never before an answer.
+            return wanted.contains(.assured) && connection.seenReply ? .unknown : .no
         case .conntrackProtocol(let number): return Ternary(connection.original.ipProtocol == number)
         case .conntrackAddress(let field, let pool):
             let masked = set.maskedAddresses[Int(pool.rawValue)]

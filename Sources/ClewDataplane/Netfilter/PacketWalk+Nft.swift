@@ -81,6 +81,19 @@ extension PacketWalk {
         }
     }
 
+    /// Whether there is nothing a test could look at: no connection (`xt_connmark.c`, `xt_conntrack.c`), or a field
+    /// that the packet does not have, which ends an nft rule.
+    func lacksOperand(_ test: MatchTest, _ state: WalkState, _ rules: CompiledRules) -> Bool {
+        switch test {
+        case .connmark, .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort, .conntrackDirection:
+            return state.current < 0
+        case .nft(let pool):
+            guard case .lookup(let fields, let masks, _) = rules.ruleSet.nft[Int(pool.rawValue)] else { return false }
+            return key(fields, masks, state) == nil && !fields.map { missing($0, state) }.contains(.unknown)
+        default: return false
+        }
+    }
+
     /// The name of the set a look-up asks, where traffic changes it.
     func dynamicSet(_ test: MatchTest, _ rules: CompiledRules) -> String? {
         guard case .nft(let pool) = test, case .lookup(_, _, let number) = rules.ruleSet.nft[Int(pool.rawValue)],
@@ -139,11 +152,7 @@ extension PacketWalk {
             guard number < rules.nftSets.count else { return .goOn }
             guard let key = key(fields, masks, state) else { return .goOn }
             let set = rules.nftSets[number]
-            guard let data = set.element(key)?.data ?? set.set.catchAll else {
-                if set.set.isComplete { return .goOn }
-                doubt("an element of the map \(set.set.name) could not be read", &state)
-                return .goOn
-            }
+            guard let data = found(key, set, &state) else { return .goOn }
             return .parts([(state, decision(data, &state))])
         case .numberVerdictMap(let modulus, let offset, _, let number):
             guard number < rules.nftSets.count, modulus > 0, modulus <= 65_536 else { return .end(.unknown) }
@@ -152,14 +161,14 @@ extension PacketWalk {
                 (0..<modulus).map { k in
                     var own = state
                     log(.chance(numerator: 1, denominator: UInt64(modulus)), &own)
-                    let data = set.element([.number(UInt64(k) + UInt64(offset))])?.data ?? set.set.catchAll
-                    return (own, data.map { decision($0, &own) } ?? nil)
+                    guard let data = found([.number(UInt64(k) + UInt64(offset))], set, &own) else { return (own, nil) }
+                    return (own, decision(data, &own))
                 })
         case .natMap(let kind, let fields, let number):
             guard number < rules.nftSets.count, let key = key(fields, [], state) else { return .goOn }
             let set = rules.nftSets[number]
-            guard case .values(let values)? = set.element(key)?.data ?? set.set.catchAll else { return .goOn }
-            return translate(kind, values, rule, rules, &state)
+            guard let data = found(key, set, &state) else { return .goOn }
+            return translate(kind, data, rule, rules, &state)
         case .numberNATMap(let kind, let modulus, let offset, _, let number):
             guard number < rules.nftSets.count, modulus > 0, modulus <= 65_536 else { return .end(.unknown) }
             let set = rules.nftSets[number]
@@ -167,18 +176,26 @@ extension PacketWalk {
             for k in 0..<modulus {
                 var own = state
                 log(.chance(numerator: 1, denominator: UInt64(modulus)), &own)
-                let data = set.element([.number(UInt64(k) + UInt64(offset))])?.data ?? set.set.catchAll
-                guard case .values(let values)? = data else {
+                guard let data = found([.number(UInt64(k) + UInt64(offset))], set, &own) else {
                     parts.append((own, nil))
                     continue
                 }
-                if case .end(let verdict) = translate(kind, values, rule, rules, &own) {
+                if case .end(let verdict) = translate(kind, data, rule, rules, &own) {
                     parts.append((own, .end(verdict)))
                 }
             }
             return .parts(parts)
         case .dynamicUpdate, .compare, .lookup: return .goOn
         }
+    }
+
+    /// What a map yields; `nil` where it has no such element, and, where that is not sure, with a doubt.
+    private mutating func found(_ key: [NftValue], _ set: CompiledNftSet, _ state: inout WalkState) -> NftData? {
+        if let data = set.element(key)?.data ?? set.set.catchAll { return data }
+        if set.set.isComplete { return nil }
+        let text = "an element of the map \(set.set.name) could not be read"
+        doubt(text, &state)
+        return .unmodelled(text)
     }
 
     private mutating func decision(_ data: NftData, _ state: inout WalkState) -> MapDecision? {
@@ -197,9 +214,12 @@ extension PacketWalk {
     }
 
     private mutating func translate(
-        _ kind: NATTarget.Kind, _ values: [NftValue], _ rule: RuleID, _ rules: CompiledRules, _ state: inout WalkState
+        _ kind: NATTarget.Kind, _ data: NftData, _ rule: RuleID, _ rules: CompiledRules, _ state: inout WalkState
     ) -> TargetEffect<WalkState> {
-        guard case .address(let address)? = values.first else { return .end(.unknown) }
+        guard case .values(let values) = data, case .address(let address)? = values.first else {
+            doubt("what the map yields is not modelled: \(data)", &state)
+            return .end(.unknown)
+        }
         var target = NATTarget(kind: kind, addresses: AddressRange(address, address))
         if values.count > 1, case .number(let port) = values[1] {
             target.ports = PortRange(UInt16(truncatingIfNeeded: port))

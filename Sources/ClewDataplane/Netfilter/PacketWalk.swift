@@ -82,6 +82,8 @@ struct PacketWalk: PacketDomain {
             return splitStateful(&state, rules.ruleSet.states[Int(pool.rawValue)], match, rule, rules)
         default: break
         }
+        // An extension that finds nothing to look at does not match, negated or not.
+        if match.isNegated, lacksOperand(match.test, state, rules) { return .none }
         let answer = test(match.test, state, rules)
         if answer == .no, let name = dynamicSet(match.test, rules) {
             assume(
@@ -137,7 +139,8 @@ struct PacketWalk: PacketDomain {
                 if entries == nil { text = "\(address) is not in the recent list \(list)" }
             }
         case .limit, .quota:
-            answer = true
+            // `limit rate over …` holds beyond the limit.
+            answer = stateful.matchesBelowLimit
             text = "the limit of this rule is not exhausted"
         case .hashlimit, .connlimit:
             answer = stateful.matchesBelowLimit

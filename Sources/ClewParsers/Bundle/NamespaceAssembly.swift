@@ -192,7 +192,8 @@ extension NamespaceAssembly {
     }
 
     /// Takes what was read, and writes down how it went.
-    private mutating func note<Value>(_ parsed: ParsedFile<Value>, _ format: ArtifactFormat, _ id: ArtifactID) -> Value {
+    private mutating func note<Value>(_ parsed: ParsedFile<Value>, _ format: ArtifactFormat, _ id: ArtifactID) -> Value
+    {
         log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: parsed.unread)
         return parsed.value
     }
@@ -213,6 +214,7 @@ extension NamespaceAssembly {
         state.routes = routes.map(Self.withoutRepeats)
         state.routingRules = Self.withoutRepeats(state.routingRules)
         state.ruleSets = ruleDumps.selected()
+        for ruleSet in state.ruleSets { state.unmodelled += ruleSet.chainsBesideTheIPPath }
     }
 
     /// The routes of the dumps of both families, each once: `ip route` and `ip -6 route` may print the same.

@@ -3,9 +3,16 @@ import ClewSnapshot
 
 /// Comparisons of flags, and of what has no field.
 extension NftBuilder {
+    /// seen-reply, confirmed, snat, dnat: the `IPS_*` bits of which a traced connection's value is known.
+    static let knownStatusBits: UInt64 = 58
+
     /// `ct state a,b`, `tcp flags & (x | y) == x`: nf_tables compares the whole value, or asks for any common bit.
     mutating func bits(_ column: NftColumn, _ mask: UInt64?, _ operation: NftOperator, _ right: NftNode) -> Match? {
         guard let value = column.type.constant(right) else { return nil }
+        if operation == .implicit, mask == nil, case .binary = right, column.field != .tcpFlags {
+            // A listing prints `== new,related` this way, but as a command it asks for any of both.
+            return Match(.unmodelled(unmodelled("\(column.type) \(right)")))
+        }
         if let mask {
             // `& mask != 0` and, for one bit, `& mask == mask` ask for a common bit.
             if let negated = operation.equality, value == 0 || value == mask && mask.nonzeroBitCount == 1,
@@ -55,6 +62,7 @@ extension NftBuilder {
                 return .conntrackState(states)
             }
             if bits < 16, let bits = UInt8(exactly: bits) { return .conntrackStatus(ConntrackStatus(rawValue: bits)) }
+            guard bits & ~Self.knownStatusBits == 0 else { return nil }
             return .nft(pool(.compare(.conntrackStatus, mask: bits, .notEqual, NftRange(.number(0)))))
         case .tcpFlags?:
             guard let bits = UInt8(exactly: bits) else { return nil }

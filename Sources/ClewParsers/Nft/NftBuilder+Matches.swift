@@ -90,7 +90,13 @@ extension NftBuilder {
                 guard let field = column.field else { return nil }
                 loads.append(field)
             }
-            return addressMask?.family == .ipv6 ? nil : loads
+            return addressMask?.family == .ipv6 || !isComparable ? nil : loads
+        }
+        /// The kernel keeps more bits of a connection's status than ours, so that only some can be told.
+        var isComparable: Bool {
+            zip(columns, masks).allSatisfy { column, mask in
+                column.field != .conntrackStatus || (mask ?? .max) & ~NftBuilder.knownStatusBits == 0
+            }
         }
         var types: [NftDatatype] { columns.map(\.type) }
     }
@@ -125,7 +131,7 @@ extension NftBuilder {
     private mutating func anonymous(
         _ fields: Fields, _ operation: NftOperator, _ items: [NftItem], in table: TableID, line: UInt32
     ) -> Match? {
-        guard let negated = operation.equality else { return nil }
+        guard let negated = operation.equality, items.allSatisfy({ $0.data == nil }) else { return nil }
         if fields.columns.count == 1, fields.masks[0] == nil {
             if let match = unionMatch(fields.columns[0], items) {
                 return Match(match.test, negated: match.isNegated != negated)
@@ -175,7 +181,8 @@ extension NftBuilder {
         } else if let match = simple(fields, operation, right) {
             return match
         }
-        guard let field = column.field, let comparison = operation.comparison, fields.addressMask == nil,
+        guard let field = column.field, fields.isComparable, let comparison = operation.comparison,
+            fields.addressMask == nil,
             column.type != .interface, let range = column.type.range(right)
         else { return nil }
         return Match(.nft(pool(.compare(field, mask: mask, comparison, range))))
@@ -186,7 +193,9 @@ extension NftBuilder {
         if let addresses = address(fields, operation, right) { return addresses }
         switch column.field {
         case .sourcePort?, .destinationPort?, .packetLength?:
-            guard fields.masks[0] == nil, let (range, negated) = ports(column.type, operation, right) else { return nil }
+            guard fields.masks[0] == nil, let (range, negated) = ports(column.type, operation, right) else {
+                return nil
+            }
             switch column.field {
             case .sourcePort?: return Match(.sourcePort(range), negated: negated)
             case .destinationPort?: return Match(.destinationPort(range), negated: negated)
@@ -197,7 +206,8 @@ extension NftBuilder {
                 let pattern = interface(word)
             else { return nil }
             return Match(
-                column.field == .inputInterface ? .inputInterface(pattern) : .outputInterface(pattern), negated: negated)
+                column.field == .inputInterface ? .inputInterface(pattern) : .outputInterface(pattern), negated: negated
+            )
         case .timeToLive?:
             guard fields.masks[0] == nil, let comparison = operation.comparison, case .word = right,
                 let value = column.type.constant(right), let byte = UInt8(exactly: value)
@@ -215,7 +225,9 @@ extension NftBuilder {
     private mutating func number(_ column: NftColumn, _ mask: UInt64?, _ value: UInt64, _ negated: Bool) -> Match? {
         switch column.field {
         case .mark?, .conntrackMark?:
-            guard let value = UInt32(exactly: value), let mask = UInt32(exactly: mask ?? 0xFFFF_FFFF) else { return nil }
+            guard let value = UInt32(exactly: value), let mask = UInt32(exactly: mask ?? 0xFFFF_FFFF) else {
+                return nil
+            }
             return Match(
                 column.field == .mark ? .mark(value: value, mask: mask) : .connmark(value: value, mask: mask),
                 negated: negated)

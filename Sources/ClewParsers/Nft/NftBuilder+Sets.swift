@@ -6,9 +6,17 @@ extension NftBuilder {
     mutating func addElements(_ items: [NftItem], to index: Int) {
         let types = setTypes[index]
         let table = ruleSet.nftSets[index].table
+        let isNamed = !ruleSet.nftSets[index].name.isEmpty
         ruleSet.nftSets[index].elements.reserveCapacity(ruleSet.nftSets[index].elements.count + items.count)
         for item in items {
-            let data = item.data.map { self.data($0, types.data, table: table, line: item.line) }
+            // A value without data in a map, or data in a set of one dimension, was not understood.
+            if isNamed, item.data != nil, types.data.isEmpty {
+                markBroken(set: index)
+                continue
+            }
+            let data =
+                item.data.map { self.data($0, types.data, table: table, line: item.line) }
+                ?? (types.data.isEmpty ? nil : .unmodelled("an element without data"))
             guard let key = item.key else {
                 ruleSet.nftSets[index].catchAll = data ?? .unmodelled("*")
                 // A set's own catch-all matches everything: no element says so.
@@ -16,7 +24,7 @@ extension NftBuilder {
                 continue
             }
             guard let ranges = self.key(key, types.key) else {
-                ruleSet.nftSets[index].isComplete = false
+                markBroken(set: index)
                 continue
             }
             ruleSet.nftSets[index].elements.append(NftElement(key: ranges, data: data, line: item.line))

@@ -24,6 +24,10 @@ extension NftBuilder {
             case .verdict(.continue):
                 transparent = transparent ?? "continue"
             default:
+                if let last = parts.last, let rest = remainder(behind: last.target, statement) {
+                    if let rest { parts.append(NftPart(target: rest)) }
+                    return parts
+                }
                 if let tproxy, merge(statement, intoTProxy: tproxy) { continue }
                 open.target = target(statement, in: table, line: rule.line, matches: &open.matches)
                 if case .tproxy(let index) = open.target { tproxy = Int(index.rawValue) } else { tproxy = nil }
@@ -40,13 +44,40 @@ extension NftBuilder {
         return parts
     }
 
+    /// What follows a verdict map in its rule, where `nil` inside is nothing at all; `nil` for any other action.
+    ///
+    /// A map without the element ends the rule (`nft_lookup_eval` sets `NFT_BREAK`), so that only a `continue` leads to
+    /// the next statement, which our look-up does not tell from a missing element.
+    private mutating func remainder(behind target: Target, _ statement: NftStatement) -> Target?? {
+        guard case .verdictMap(let index) = target else { return nil }
+        switch ruleSet.nft[Int(index.rawValue)] {
+        case .verdictMap(_, masks: _, let set), .numberVerdictMap(modulus: _, offset: _, isRandom: _, let set):
+            if !mayContinue(set) { return .some(nil) }
+            return .some(.unmodelled(unmodelled(statement.description)))
+        case .compare, .lookup, .natMap, .numberNATMap, .dynamicUpdate: return nil
+        }
+    }
+
+    /// Whether a map may hold the verdict `continue`; only of an anonymous one all elements are known already.
+    private func mayContinue(_ set: Int) -> Bool {
+        let map = ruleSet.nftSets[set]
+        guard map.name.isEmpty, map.isComplete else { return true }
+        return (map.elements.map(\.data) + [map.catchAll]).contains { data in
+            switch data {
+            case .continue?, .unmodelled?, .values?: true
+            case .accept?, .drop?, .return?, .jump?, .goto?, nil: false
+            }
+        }
+    }
+
     private func endsRule(_ target: Target) -> Bool {
         switch target {
         case .accept, .drop, .return, .jump, .goto, .reject, .dnat4, .nat, .masquerade, .queue: return true
         case .verdictMap(let index):
             switch ruleSet.nft[Int(index.rawValue)] {
-            // A map without the element does no NAT, and the statements behind it run.
-            case .verdictMap, .numberVerdictMap, .natMap, .numberNATMap, .dynamicUpdate, .compare, .lookup: return false
+            // NAT decides, and a map without the element ends the rule (`nft_lookup_eval`).
+            case .natMap, .numberNATMap: return true
+            case .verdictMap, .numberVerdictMap, .dynamicUpdate, .compare, .lookup: return false
             }
         case .none, .mark, .connmark, .notrack, .conntrackAssign, .tproxy, .tcpMSS, .timeToLive, .tos, .set,
             .transparent, .unmodelled:

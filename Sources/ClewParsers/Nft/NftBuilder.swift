@@ -21,6 +21,12 @@ struct NftBuilder {
     /// The types of a named set's key and data.
     private(set) var setTypes: [(key: [NftDatatype], data: [NftDatatype])] = []
     private var declaredSets: Set<Int> = []
+    /// Sets of which an element came before the types that would tell what it is.
+    private var brokenSets: Set<Int> = []
+    /// Chains whose last rules may be missing.
+    private var cutChains: Set<ChainID> = []
+    /// Commands that change what was listed before in a way that is not followed, with their lines.
+    private var doubts: [(text: String, line: UInt32)] = []
     private var names: [String: NameID] = [:]
     private var texts: [String: TextRange] = [:]
     /// Whether a named limit or quota matches below its limit; the key's name is the kind and the name.
@@ -162,16 +168,32 @@ struct NftBuilder {
         ruleSet.chains[Int(chain.rawValue)].unmodelledHook = text(syntax.text.isEmpty ? "hook" : syntax.text)
     }
 
-    mutating func setPolicy(accepts: Bool, of chain: ChainID) {
-        ruleSet.chains[Int(chain.rawValue)].base?.policyAccepts = accepts
+    /// What becomes of a packet that no rule decides; `nil` for a policy that could not be read.
+    mutating func setPolicy(accepts: Bool?, of chain: ChainID) {
+        let index = Int(chain.rawValue)
+        guard let accepts else { return markCut(chain) }
+        ruleSet.chains[index].base?.policyAccepts = accepts
+        let hook = ruleSet.chains[index].unmodelledHook
+        // Such a chain acts even without rules.
+        if !accepts, !hook.isEmpty {
+            ruleSet.chains[index].unmodelledHook = text(ruleSet.string(hook) + "; policy drop")
+        }
     }
 
     /// Text that ends in the middle of a chain: what it would do is unknown.
-    mutating func markCut(_ chain: ChainID) { ruleSet.chains[Int(chain.rawValue)].isDeclared = false }
+    mutating func markCut(_ chain: ChainID) {
+        ruleSet.chains[Int(chain.rawValue)].isDeclared = false
+        cutChains.insert(chain)
+    }
 
     mutating func markCut(chainsOf table: TableID) {
-        for i in ruleSet.chains.indices where ruleSet.chains[i].table == table { ruleSet.chains[i].isDeclared = false }
+        for i in ruleSet.chains.indices where ruleSet.chains[i].table == table {
+            markCut(ChainID(rawValue: UInt32(truncatingIfNeeded: i)))
+        }
     }
+
+    /// `delete`, `include` and their like: rules may be gone, or there may be more.
+    mutating func doubtEverything(_ text: String, line: UInt32) { doubts.append((text, line)) }
 
     mutating func append(_ rule: Rule, to chain: ChainID) { chainRules[Int(chain.rawValue)].append(rule) }
 
@@ -204,13 +226,17 @@ struct NftBuilder {
         setTypes[index] = (key, data)
         if declaredSets.insert(index).inserted {
             ruleSet.nftSets[index].line = line
-            ruleSet.nftSets[index].isComplete = true
+            ruleSet.nftSets[index].isComplete = !brokenSets.contains(index)
         }
         if isDynamic { ruleSet.nftSets[index].isDynamic = true }
         return index
     }
 
-    func isDeclared(set index: Int) -> Bool { declaredSets.contains(index) }
+    /// Leaves a set incomplete, also if it is declared only later.
+    mutating func markBroken(set index: Int) {
+        brokenSets.insert(index)
+        ruleSet.nftSets[index].isComplete = false
+    }
 
     mutating func anonymousSet(
         in table: TableID, key: [NftDatatype], data: [NftDatatype], _ items: [NftItem], line: UInt32
@@ -235,8 +261,28 @@ struct NftBuilder {
 
     // MARK: End
 
+    /// Rules with an unknown effect: in front of all others for what changes them, and where the text breaks off.
+    private mutating func addDoubts() {
+        if let doubt = doubts.first {
+            let rule = unknownRule(doubt.text, line: doubt.line)
+            for i in chainRules.indices { chainRules[i].insert(rule, at: 0) }
+        }
+        for chain in cutChains {
+            let chainLine = ruleSet.chains[Int(chain.rawValue)].line
+            let line = chainRules[Int(chain.rawValue)].last?.line ?? chainLine
+            chainRules[Int(chain.rawValue)].append(unknownRule("the rest of the chain is missing", line: line))
+        }
+    }
+
+    private mutating func unknownRule(_ words: String, line: UInt32) -> Rule {
+        let target = Target.unmodelled(unmodelled(words))
+        let first = UInt32(truncatingIfNeeded: ruleSet.matches.count)
+        return Rule(firstMatch: first, matchCount: 0, target: target, line: line, text: text(words), comment: .none)
+    }
+
     /// The rule set with the rules of each chain behind one another.
     consuming func finish(lines: Int) -> ParsedRuleSet {
+        addDoubts()
         var total = 0
         for rules in chainRules { total += rules.count }
         ruleSet.rules.reserveCapacity(total)

@@ -67,7 +67,9 @@ struct NftJSONParser {
         switch key {
         case "metainfo": return nil
         case "add", "create":
-            guard let (key, value) = value.only, key != "add", key != "create" else { return "not an object of a ruleset" }
+            guard let (key, value) = value.only, key != "add", key != "create" else {
+                return "not an object of a ruleset"
+            }
             return readObject(key, value, line)
         case "table":
             guard let name = value["name"]?.string, let table = table(value, name, line) else { return "no table" }
@@ -82,6 +84,9 @@ struct NftJSONParser {
             return readMember(key, value, table, line)
         case "counter", "ct helper", "ct timeout", "ct expectation", "flowtable", "synproxy", "secmark", "tunnel":
             return nil
+        case "delete", "destroy", "flush", "replace", "reset", "rename", "insert":
+            builder.doubtEverything("\(key) \(value)", line: line)
+            return "a change that is not followed"
         default: return "unknown object"
         }
     }
@@ -133,6 +138,7 @@ struct NftJSONParser {
             "type \(syntax.type) hook \(hook)" + devices.map { " device \($0)" }.joined()
             + " priority \(value["prio"]?.word ?? "?")"
         builder.setHook(syntax, of: chain)
+        if !syntax.policyAccepts { builder.setPolicy(accepts: false, of: chain) }
     }
 
     private mutating func readSet(_ value: NftJSON, _ name: String, _ table: TableID, _ line: UInt32) {
@@ -148,7 +154,9 @@ struct NftJSONParser {
     private func types(_ json: NftJSON?, _ table: TableID) -> [NftDatatype] {
         guard let json else { return [] }
         if let expression = json["typeof"] { return builder.types(of: NftNode(expression), in: table) }
-        return json.words.flatMap { $0.split(separator: " ").filter { $0 != "." } }.map { NftDatatype(name: String($0)) }
+        return json.words.flatMap { $0.split(separator: " ").filter { $0 != "." } }.map {
+            NftDatatype(name: String($0))
+        }
     }
 }
 

@@ -19,7 +19,8 @@ extension NftNode {
     private static func object(_ key: String, _ value: NftJSON) -> NftNode? {
         switch key {
         case "prefix":
-            guard let address = value["addr"], let length = value["len"]?.int, let length = UInt8(exactly: length) else {
+            guard let address = value["addr"], let length = value["len"]?.int, let length = UInt8(exactly: length)
+            else {
                 return nil
             }
             return .prefix(NftNode(address), length: length)
@@ -28,7 +29,11 @@ extension NftNode {
             return ends.count == 2 ? .range(NftNode(ends[0]), NftNode(ends[1])) : nil
         case "concat": return .concat(value.elements.map { NftNode($0) })
         case "set": return .set(NftItem.items(value, line: 0))
-        case "elem": return value["val"].map { NftNode($0) }
+        case "elem":
+            // With a limit or quota a look-up may fail though the element is there.
+            let known: Set<String> = ["val", "timeout", "expires", "comment", "counter", "last"]
+            guard case .object(let members) = value, members.allSatisfy({ known.contains($0.key) }) else { return nil }
+            return value["val"].map { NftNode($0) }
         case "map":
             guard let key = value["key"], let data = value["data"] else { return nil }
             return .map(key: NftNode(key), data: NftNode(data))

@@ -213,4 +213,15 @@ extension NftRule {
     var text: String {
         (statements.map(\.description) + (comment.map { ["comment \"\($0)\""] } ?? [])).joined(separator: " ")
     }
+    /// Whether a statement decides over the packet, or could.
+    var hasVerdict: Bool {
+        statements.contains { statement in
+            switch statement {
+            case .verdict, .verdictMap, .nat, .reject, .tproxy, .queue, .unmodelled: true
+            case .match, .limit, .unmodelledMatch, .alwaysMatch, .assign, .notrack, .conntrackAssign, .update,
+                .transparent:
+                false
+            }
+        }
+    }
 }

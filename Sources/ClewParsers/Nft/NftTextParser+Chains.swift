@@ -28,7 +28,7 @@ extension NftTextParser {
         if isWord("type"), following.kind == .word {
             readHook(chain)
         } else if take(word: "policy") {
-            builder.setPolicy(accepts: !isWord("drop"), of: chain)
+            builder.setPolicy(accepts: isWord("accept") ? true : isWord("drop") ? false : nil, of: chain)
             skipStatement()
         } else if isWord("comment") {
             // A rule has more than a comment.
@@ -140,7 +140,7 @@ extension NftTextParser {
         }
         let set = builder.declareSet(name, in: table, key: key, data: data, isDynamic: isDynamic, line: line)
         builder.addElements(elements, to: set)
-        if !isClosed { builder.ruleSet.nftSets[set].isComplete = false }
+        if !isClosed { builder.markBroken(set: set) }
     }
 
     /// `ipv4_addr . inet_service : verdict`, or expressions behind `typeof`.
@@ -197,23 +197,35 @@ extension NftTextParser {
         let line = token.line
         var key: NftNode?
         if isWord("*") { advance() } else { key = expression(isValue: true) ?? .other(string(token)) }
-        skipItemOptions()
+        if !readItemOptions() { key = .other("…") }
         guard take(":") else { return NftItem(key: key, data: nil, line: line) }
         skipNewlines()
-        let data: NftNode = verdict().map { .verdict($0) } ?? expression(isValue: true) ?? .other(string(token))
-        skipItemOptions()
+        var data: NftNode = verdict().map { .verdict($0) } ?? expression(isValue: true) ?? .other(string(token))
+        if !readItemOptions() { data = .other("…") }
         return NftItem(key: key, data: data, line: line)
     }
 
-    /// Steps over `timeout 1h expires 5m counter packets 0 bytes 0 comment "…"`.
-    private mutating func skipItemOptions() {
+    /// Steps over `timeout 1h expires 5m counter packets 0 bytes 0 comment "…"`; false where something else stands
+    /// there, such as a limit, with which a look-up may fail though the element is there.
+    private mutating func readItemOptions() -> Bool {
+        var isKnown = true
         while token.kind != .end, !isSymbol(","), !isSymbol("}"), !isSymbol(":") {
-            if isSymbol("{") {
+            if token.kind == .newline || take(word: "counter") || take(word: "last") {
+                if token.kind == .newline { advance() }
+            } else if isWord("timeout") || isWord("expires") || isWord("comment") || isWord("packets")
+                || isWord("bytes")
+                || isWord("used")
+            {
                 advance()
+                advance()
+            } else if take("{") {
+                isKnown = false
                 skipBlock()
             } else {
+                isKnown = false
                 advance()
             }
         }
+        return isKnown
     }
 }

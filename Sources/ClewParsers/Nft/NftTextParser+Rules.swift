@@ -23,7 +23,21 @@ extension NftTextParser {
                 break
             }
         }
+        if let words = untranslated(), !rule.hasVerdict { rule.statements.append(.unmodelled(words)) }
         builder.add(rule, to: chain, text: range(start, max(start, lastEnd)), comment: comment)
+    }
+
+    /// What stands behind a `#` at the end of a rule, but for its handle.
+    ///
+    /// nft before 1.0.3 prints extensions of iptables that it cannot translate as comments, and what follows them on the
+    /// line as well (`xt_stmt_xlate`), so that a rule without a verdict may have lost it there.
+    private func untranslated() -> String? {
+        var i = lastEnd
+        while i < lexer.bytes.count, lexer.bytes[i] == 0x20 || lexer.bytes[i] == 0x09 { i += 1 }
+        guard i < lexer.bytes.count, lexer.bytes[i] == UInt8(ascii: "#") else { return nil }
+        let end = lexer.bytes[i...].firstIndex(of: UInt8(ascii: "\n")) ?? lexer.bytes.count
+        let words = text(from: i, to: min(end, i + 400))
+        return words.hasPrefix("# handle ") ? nil : words
     }
 
     private func range(_ start: Int, _ end: Int) -> TextRange {

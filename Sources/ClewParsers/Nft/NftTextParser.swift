@@ -136,12 +136,32 @@ struct NftTextParser {
             let isInsert = isWord("insert")
             advance()
             readAddition(isInsert: isInsert)
+        } else if isWord("flush"), string(following) == "ruleset", builder.ruleSet.tables.isEmpty {
+            // The first line of many files for `nft -f`: there is nothing to remove.
+            skipStatement()
+        } else if Self.isChange(string(token)) {
+            change()
         } else if isSymbol("}") {
             builder.unread(line: token.line, "}", "nothing to close")
             advance()
         } else {
             unread("not part of a ruleset")
         }
+    }
+
+    /// Commands that remove, replace or bring in rules.
+    private static func isChange(_ word: String) -> Bool {
+        ["delete", "destroy", "flush", "replace", "reset", "rename", "include"].contains(word)
+    }
+
+    private mutating func change() {
+        let (start, line) = (token.start, token.line)
+        // Before the first chain there is nothing that `delete table` and `flush table` could take away.
+        if following.kind == .word, string(following) == "table", builder.ruleSet.chains.isEmpty {
+            return skipStatement()
+        }
+        unread("a change that is not followed")
+        builder.doubtEverything(text(from: start, to: min(lastEnd, start + 400)), line: line)
     }
 
     /// `[family] NAME`, where the family is `ip` when it is left away.
@@ -225,6 +245,8 @@ struct NftTextParser {
             || isWord("tunnel")
         {
             skipStatement()
+        } else if isWord("include") {
+            change()
         } else {
             unread("not part of a table")
         }

@@ -17,6 +17,7 @@ final class World: Sendable {
     private let podNamespaces: [IPAddress: [NamespaceIndex]]
     private let podObjects: [IPAddress: [Int]]
     private let nodeObjects: [IPAddress: Int]
+    private let clusterIPs: [IPAddress: Int]
     /// Whether the API's pods were collected: then an address none of them has belongs to no pod.
     var knowsPods: Bool { !snapshot.objects.pods.isEmpty }
 
@@ -59,6 +60,11 @@ final class World: Sendable {
             for address in node.internalIPs + node.externalIPs { nodeObjects[address] = number }
         }
         self.nodeObjects = nodeObjects
+        var clusterIPs: [IPAddress: Int] = [:]
+        for (number, service) in snapshot.objects.services.enumerated() {
+            for address in service.clusterIPs { clusterIPs[address] = number }
+        }
+        self.clusterIPs = clusterIPs
     }
 
     subscript(_ index: NamespaceIndex) -> CompiledNamespace { namespaces[Int(index.rawValue)] }
@@ -121,6 +127,9 @@ final class World: Sendable {
         let candidates = (podObjects[address] ?? []).map { snapshot.objects.pods[$0] }
         return candidates.first { $0.deletionTimestamp == nil } ?? candidates.first
     }
+
+    /// The Service whose ClusterIP an address is: an address that exists in rules only.
+    func service(having address: IPAddress) -> Service? { clusterIPs[address].map { snapshot.objects.services[$0] } }
 
     func nodeObject(having address: IPAddress) -> Node? { nodeObjects[address].map { snapshot.objects.nodes[$0] } }
 

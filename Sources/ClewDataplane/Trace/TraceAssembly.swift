@@ -153,6 +153,7 @@ struct TraceAssembly {
         if forward.state.isUncertain { return .unknown }
         return switch forward.disposition {
         case .dropped, .rejected, .noRoute, .looped: .fails
+        case .leavesSnapshot where forward.place == .untranslated: .fails
         case .delivered, .leavesSnapshot, .indeterminate: .unknown
         }
     }
@@ -165,7 +166,7 @@ struct TraceAssembly {
         case .inferredPod(let attachment, let own):
             let name = world.podObject(having: own)?.name.description
             return Receiver(node: world[attachment.host].node, pod: name ?? own.description, address: address)
-        case .outside, .uncollected, .nowhere: return nil
+        case .outside, .uncollected, .untranslated, .nowhere: return nil
         }
     }
 

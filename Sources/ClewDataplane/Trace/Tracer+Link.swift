@@ -289,6 +289,13 @@ extension Tracer {
         state.exit = exit
         let node = world[exit.namespace].node
         let device = world[exit.namespace].link(exit.link)?.name ?? "?"
+        if !state.isReply, let service = world.service(having: state.packet.destination) {
+            end(
+                state, .leavesSnapshot,
+                "\(state.packet.destination) is the ClusterIP of \(service.name), and nothing on \(node) translated it: it leaves by \(device), where nobody has it",
+                place: .untranslated)
+            return
+        }
         if !state.isReply {
             assume(
                 "\(state.packet.destination) belongs to nobody in the cluster; it is taken to be reached by \(device) of \(node) and to answer",

@@ -156,7 +156,7 @@ extension Tracer {
             move(to: world[exit.namespace])
             log(.enterOutside, &state)
             receive(state, on: exit.link, of: world[exit.namespace])
-        case .nowhere, .uncollected: return false
+        case .nowhere, .uncollected, .untranslated: return false
         }
         return true
     }

@@ -158,6 +158,8 @@ enum EndPlace: Hashable {
     case inferredPod(PodAttachment, IPAddress)
     /// Nobody in the cluster has the address.
     case outside
+    /// Nobody at all: a ClusterIP that no rule has translated.
+    case untranslated
     /// A node or pod that was not collected has it.
     case uncollected
 }

@@ -239,3 +239,24 @@ extension SimulatorTests {
         #expect(trace.branches.reduce(Fraction.zero) { $0 + $1.probability }.isOne)
     }
 }
+
+extension SimulatorTests {
+    @Test func aPolicyRuleThatCannotBeReadMakesTheWayUnknown() throws {
+        var bundle = Self.pair()
+        bundle["nodes/b/ip-rule.txt"] = """
+            0:	from all lookup local
+            100:	from all tun_id 7 lookup 100
+            32766:	from all lookup main
+            32767:	from all lookup default
+
+            """
+        let trace = try Self.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80")
+        #expect(trace.verdict == .unknown)
+        #expect(trace.unknowns.contains { $0.text.contains("nodes/b/ip-rule.txt") && $0.source?.line == 2 })
+        bundle.append("what is this", to: "nodes/b/ip-route.txt")
+        bundle["nodes/b/ip-rule.txt"] = nil
+        let other = try Self.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80")
+        #expect(other.verdict == .works)
+        #expect(other.assumptions.contains { $0.text.contains("nodes/b/ip-route.txt") })
+    }
+}

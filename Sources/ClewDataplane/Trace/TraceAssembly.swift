@@ -41,11 +41,22 @@ struct TraceAssembly {
         for number in assembled.flatMap(\.assumed) where seen.insert(notes[Int(number)]).inserted {
             assumptions.append(notes[Int(number)])
         }
+        for file in assembled.flatMap({ unreadFiles(of: $0.branch) }) {
+            let note = TraceNote(file.text, source: file.first)
+            guard seen.insert(note).inserted else { continue }
+            if file.decidesRoutes { unknowns.append(note) } else { assumptions.append(note) }
+        }
         if isIncomplete { unknowns.append(TraceNote("there are more branches than are told apart")) }
         let outcomes = assembled.map(\.branch.outcome)
         return Trace(
             flow: flow, verdict: Self.verdict(outcomes, isIncomplete: isIncomplete),
             branches: assembled.map(\.branch), assumptions: assumptions, unknowns: unknowns)
+    }
+
+    /// Files with unread lines of the nodes a branch passes, there and back.
+    private func unreadFiles(of branch: TraceBranch) -> [UnreadFile] {
+        let nodes = Set((branch.hops + (branch.reply?.hops ?? [])).compactMap(\.node))
+        return nodes.sorted().flatMap { world.unreadLines[$0] ?? [] }
     }
 
     static func verdict(_ outcomes: [BranchOutcome], isIncomplete: Bool = false) -> TraceVerdict {
@@ -126,6 +137,7 @@ struct TraceAssembly {
         result.branch.hops = account.hops
         result.branch.translations = account.translations
         result.branch.reply?.hops = account.replyHops
+        if unreadFiles(of: result.branch).contains(where: \.decidesRoutes) { result.branch.outcome = .unknown }
         return result
     }
 

@@ -8,9 +8,9 @@ import Testing
     @Test func nodesAndNamespacesAreFolders() throws {
         let snapshot = parse([
             "bundle.json": """
-                {"formatVersion":1,"namespaces":{"nodes/worker-a/netns/cni-1":{"pod":"shop/web-0"}},
-                 "artifacts":{"nodes/worker-a/ss-listen.txt":{"command":"ss -lntu","exitCode":0,"seconds":0.1}}}
-                """,
+            {"formatVersion":1,"namespaces":{"nodes/worker-a/netns/cni-1":{"pod":"shop/web-0"}},
+             "artifacts":{"nodes/worker-a/ss-listen.txt":{"command":"ss -lntu","exitCode":0,"seconds":0.1}}}
+            """,
             "cluster/all.json": Snippet.nodes,
             "nodes/worker-b/sysctl.txt": "net.ipv4.ip_forward = 1\n",
             "nodes/worker-a/iptables-save.txt": Snippet.nftDump,
@@ -57,7 +57,9 @@ import Testing
     }
 
     @Test func aFolderOfOneNodeIsNamedByItsNodeObject() {
-        let files = ["ip-addr.txt": Snippet.addr, "objects.json": Snippet.nodes, "sysctl.txt": "net.ipv4.ip_forward = 1\n"]
+        let files = [
+            "ip-addr.txt": Snippet.addr, "objects.json": Snippet.nodes, "sysctl.txt": "net.ipv4.ip_forward = 1\n",
+        ]
         let snapshot = parse(files, name: "/tmp/some-folder/")
         #expect(snapshot.nodes.map(\.name) == ["worker-a"])
         #expect(snapshot.nodes.first?.host.sysctls.count == 1)
@@ -85,7 +87,10 @@ import Testing
         var bundle = makeBundle(["ip-addr.txt": Snippet.addr, "sysctl.txt": "net.ipv4.ip_forward = 1\n"], name: "x")
         bundle.add(makeBundle(["elsewhere/deep/objects.json": Snippet.nodes]))
         bundle.add(makeBundle(["sysctl.txt": "net.ipv4.ip_forward = 0\n"]))
-        bundle.add(makeBundle(["nodes/worker-a/conntrack.txt": "\n", "nodes/worker-a/ip-rule.txt": "0: from all lookup local\n"]))
+        bundle.add(
+            makeBundle([
+                "nodes/worker-a/conntrack.txt": "\n", "nodes/worker-a/ip-rule.txt": "0: from all lookup local\n",
+            ]))
         let snapshot = ClusterSnapshot(parsing: bundle, nodeName: nil)
         #expect(snapshot.nodes.map(\.name) == ["worker-a"])
         #expect(snapshot.nodes.first?.host.sysctls["net.ipv4.ip_forward"]?.value == "0")
@@ -100,7 +105,10 @@ import Testing
             "cluster/pods.json": #"{"apiVersion":"v1","kind":"List","items":[]}"#,
         ])
         #expect(snapshot.nodes.isEmpty)
-        #expect(snapshot.inventory.map(\.path) == ["README.md", "cluster/pods.json", "empty.json", "flows.json", "values.yaml"])
+        #expect(
+            snapshot.inventory.map(\.path) == [
+                "README.md", "cluster/pods.json", "empty.json", "flows.json", "values.yaml",
+            ])
         #expect(snapshot.inventory.map(\.status) == [.kept, .read, .empty, .kept, .kept])
     }
 
@@ -128,5 +136,42 @@ import Testing
             #expect(ArtifactFormat(fileName: fileName) != nil, "\(option)")
         }
         #expect(Set(ArtifactFormat.looseFileOptions.map(\.option)).count == ArtifactFormat.looseFileOptions.count)
+    }
+}
+
+/// What `--add` puts below `added/`, and the names of folders.
+@Suite struct BundleAdditionTests {
+    private static let forwarding = "net.ipv4.ip_forward = 1\n"
+
+    @Test func aWrappedArchiveIsNamedByItsFolder() {
+        let bundle = SupportBundle(
+            name: "dump.tar.gz", artifacts: [Artifact(path: "sysctl.txt", bytes: Array(Self.forwarding.utf8))],
+            folder: "worker-x")
+        #expect(ClusterSnapshot(parsing: bundle, nodeName: nil).nodes.map(\.name) == ["worker-x"])
+    }
+
+    @Test func aSingleFileJoinsTheOnlyNode() {
+        let rule = "0: from all lookup local\n"
+        let flat = parse(["sysctl.txt": Self.forwarding, "added/ip-rule.txt": rule], name: "worker-x")
+        #expect(flat.nodes.map(\.name) == ["worker-x"])
+        #expect(flat.nodes.first?.host.routingRules.count == 1)
+        let named = parse(["nodes/a/sysctl.txt": Self.forwarding, "added/ip-rule.txt": rule])
+        #expect(named.nodes.map(\.name) == ["a"])
+        let files = ["nodes/a/sysctl.txt": Self.forwarding, "nodes/b/sysctl.txt": "", "added/ip-rule.txt": rule]
+        #expect(parse(files).nodes.map(\.name) == ["a", "added", "b"])
+        #expect(parse(files, nodeName: "b").nodes.map(\.name) == ["a", "b"])
+        let renamed = parse(["sysctl.txt": Self.forwarding, "added/ip-rule.txt": rule], nodeName: "c")
+        #expect(renamed.nodes.map(\.name) == ["c"])
+    }
+
+    @Test func aWholeBundleCanBeJoined() {
+        let snapshot = parse([
+            "nodes/a/sysctl.txt": Self.forwarding, "added/more/nodes/b/sysctl.txt": Self.forwarding,
+            "added/more/bundle.json": #"{"namespaces":{"nodes/b/netns/x":{"pod":"n/p"}}}"#,
+            "added/more/nodes/b/netns/x/sysctl.txt": Self.forwarding,
+        ])
+        #expect(snapshot.nodes.map(\.name) == ["a", "b"])
+        #expect(snapshot.nodes.last?.pods.map { $0.pod?.description } == ["n/p"])
+        #expect(snapshot.fate(of: "added/more/bundle.json") == "read manifest 1/0")
     }
 }

@@ -48,16 +48,22 @@ struct BundleLayout {
         path.split(separator: "/").map(String.init).filter { $0 != "." }
     }
 
-    /// Where `nodes` stands: at the top, or below one folder that wraps everything.
+    /// The folder of what `--add` joined: a single file in it, or a folder with the files of another bundle.
+    static let added = "added"
+
+    /// Where `nodes` stands: at the top, below one folder that wraps everything, or in a bundle that was joined.
     private static func nodesIndex(_ path: [String]) -> Int? {
-        for index in 0...1 where path.count >= index + 3 && path[index] == "nodes" { return index }
+        for index in 0...(path.first == added ? 2 : 1) where path.count >= index + 3 && path[index] == "nodes" {
+            return index
+        }
         return nil
     }
 
     /// The folder of a file that by its name belongs to a node, if it is not below `nodes/` or in a sub-folder of a
     /// node's.
     private static func flatFolder(_ path: [String]) -> String? {
-        guard nodesIndex(path) == nil, let name = path.last, ArtifactFormat(fileName: name).map({ $0.kind != .pod }) == true
+        guard nodesIndex(path) == nil, let name = path.last,
+            ArtifactFormat(fileName: name).map({ $0.kind != .pod }) == true
         else { return nil }
         let folder = path.dropLast()
         if folder.last == "cluster" || folder.contains("netns") || folder.last == "proc-xt_recent" { return nil }
@@ -73,7 +79,7 @@ struct BundleLayout {
             named[path[index + 1]] = node
             return
         }
-        if name == "bundle.json", path.count <= 2 {
+        if name == "bundle.json", path.count <= (path.first == Self.added ? 3 : 2) {
             return manifests.append((id, path.dropLast().joined(separator: "/")))
         }
         if let folder = Self.enclosing(path, flatFolders) {

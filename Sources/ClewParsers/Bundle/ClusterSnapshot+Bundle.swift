@@ -69,16 +69,24 @@ struct BundleReader {
             }
             let parsed = KubernetesParser.parse(bytes, artifact: id, isYAML: !source.isJSON(id))
             objects.add(parsed.objects)
-            log.note(id, source.isJSON(id) ? "API objects (JSON)" : "API objects (YAML)", .read, lines: parsed.lines, unread: parsed.unread)
+            log.note(
+                id, source.isJSON(id) ? "API objects (JSON)" : "API objects (YAML)", .read, lines: parsed.lines,
+                unread: parsed.unread)
         }
     }
 
     mutating func readNodes(overrideName: String?) {
         var all = layout.named
         // Only one folder can be the one that the user named.
-        let override = layout.flat.count == 1 ? overrideName : nil
-        for (folder, files) in layout.flat.sorted(by: { $0.key < $1.key }) {
-            let name = override ?? nodeObject(owning: files.host)?.name ?? folderName(folder)
+        let folders = layout.flat.count { $0.key != BundleLayout.added }
+        let override = folders == 1 || layout.flat.count == 1 ? overrideName : nil
+        // What was joined as single files comes last: it belongs to the only node, if there is one.
+        let flat = layout.flat.sorted {
+            ($0.key == BundleLayout.added ? 1 : 0, $0.key) < ($1.key == BundleLayout.added ? 1 : 0, $1.key)
+        }
+        for (folder, files) in flat {
+            let only = folder == BundleLayout.added && all.count == 1 ? all.keys.first : nil
+            let name = override ?? nodeObject(owning: files.host)?.name ?? only ?? folderName(folder)
             if var known = all[name] {
                 known.host.files += files.host.files
                 known.namespaces.merge(files.namespaces) { a, b in
@@ -111,6 +119,7 @@ struct BundleReader {
         if let last = folder.split(separator: "/").last { return String(last) }
         // What the reader knows: the real name of `.`, or of the folder that an archive wraps its files in.
         if let name = bundle.folder { return name }
+        if let folder = bundle.folder, !folder.isEmpty { return folder }
         var name = bundle.name.split(separator: "/").last { $0 != "." }.map(String.init) ?? "node"
         for ending in [".tar.gz", ".tgz", ".tar.zst", ".tar"] where name.hasSuffix(ending) && name != ending {
             name.removeLast(ending.count)

@@ -74,6 +74,19 @@ final class CompiledNamespace: Sendable {
         LinkIndex(rawValue: name.flatMap { linkNames[$0] } ?? -1)
     }
 
+    /// What of this host was not collected and decides packets, in words; `nil` where all was.
+    func uncollected(_ family: AddressFamily) -> String? {
+        var missing: [String] = []
+        let hasRules = rules.contains { $0.ruleSet.tables.contains { $0.family.covers(family) } }
+        if !hasRules { missing.append(family == .ipv4 ? "iptables rules" : "ip6tables rules") }
+        if router.isKnown(family), !state.ruleFamilies.contains(family) { missing.append("policy rules") }
+        if state.sysctls.isEmpty { missing.append("sysctls") }
+        if !state.lookedForBPF { missing.append("tc and BPF programs") }
+        if !state.lookedForEbtables { missing.append("ebtables rules") }
+        if !state.lookedForXfrm { missing.append("xfrm policies") }
+        return missing.isEmpty ? nil : missing.joined(separator: ", ")
+    }
+
     func sysctl(_ key: String) -> Sysctl? { state.sysctls[key] }
 
     /// The entries of a hook, in the order they run.

@@ -46,6 +46,11 @@ struct TraceAssembly {
             guard seen.insert(note).inserted else { continue }
             if file.decidesRoutes { unknowns.append(note) } else { assumptions.append(note) }
         }
+        let nodes = Set(assembled.flatMap { ($0.branch.hops + ($0.branch.reply?.hops ?? [])).compactMap(\.node) })
+        for node in nodes.sorted() {
+            guard let missing = world.host(node)?.uncollected(flow.family) else { continue }
+            assumptions.append(TraceNote("not collected, and taken to be the kernel's defaults: \(missing)", node: node))
+        }
         if isIncomplete { unknowns.append(TraceNote("there are more branches than are told apart")) }
         let outcomes = assembled.map(\.branch.outcome)
         return Trace(

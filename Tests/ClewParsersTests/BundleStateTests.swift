@@ -35,13 +35,14 @@ import Testing
 
                 """,
             "ip-link.txt": """
-                5: veth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master cni0 state UP mode DEFAULT group default
-                    link/ether 02:00:00:00:00:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0 promiscuity 1
-                    veth
-                    bridge_slave state forwarding hairpin off guard off
+            5: veth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master cni0 state UP mode DEFAULT group default
+                link/ether 02:00:00:00:00:05 brd ff:ff:ff:ff:ff:ff link-netnsid 0 promiscuity 1
+                veth
+                bridge_slave state forwarding hairpin off guard off
 
-                """,
-            "bridge-link.txt": "5: veth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 master cni0 state forwarding priority 32 cost 2\n    hairpin on guard off\n",
+            """,
+            "bridge-link.txt":
+                "5: veth1@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 master cni0 state forwarding priority 32 cost 2\n    hairpin on guard off\n",
         ])
         let links = try #require(host.links)
         #expect(links.map(\.name) == ["lo", "eth0", "veth1"])
@@ -55,20 +56,22 @@ import Testing
     @Test func equalRoutesAreOneRoute() throws {
         let host = try host([
             "ip-route.json": """
-                [{"dst":"default","gateway":"192.168.50.1","dev":"eth0","flags":[]},
-                 {"dst":"fd00::/64","dev":"eth0","protocol":"kernel","metric":256,"flags":[],"pref":"medium"}]
-                """,
+            [{"dst":"default","gateway":"192.168.50.1","dev":"eth0","flags":[]},
+             {"dst":"fd00::/64","dev":"eth0","protocol":"kernel","metric":256,"flags":[],"pref":"medium"}]
+            """,
             "ip-6-route.json": """
-                [{"dst":"fd00::/64","dev":"eth0","protocol":"kernel","metric":256,"flags":[],"pref":"medium"},
-                 {"dst":"fe80::/64","dev":"eth0","protocol":"kernel","metric":256,"flags":[],"pref":"medium"}]
-                """,
+            [{"dst":"fd00::/64","dev":"eth0","protocol":"kernel","metric":256,"flags":[],"pref":"medium"},
+             {"dst":"fe80::/64","dev":"eth0","protocol":"kernel","metric":256,"flags":[],"pref":"medium"}]
+            """,
         ])
         #expect(host.routes?.map(\.destination.description).sorted() == ["0.0.0.0/0", "fd00::/64", "fe80::/64"])
         #expect(host.routedFamilies == [.ipv4, .ipv6])
     }
 
     @Test func rulesOfBothFamilies() throws {
-        let host = try host(["ip-rule.txt": "0:\tfrom all lookup local\n", "ip-6-rule.txt": "0:\tfrom all lookup local\n"])
+        let host = try host([
+            "ip-rule.txt": "0:\tfrom all lookup local\n", "ip-6-rule.txt": "0:\tfrom all lookup local\n",
+        ])
         #expect(host.routingRules.map(\.family).sorted() == [.ipv4, .ipv6])
         #expect(host.ruleFamilies == [.ipv4, .ipv6])
         #expect(try self.host(["ip-rule.txt": "0:\tfrom all lookup local\n"]).ruleFamilies == [.ipv4])
@@ -76,7 +79,8 @@ import Testing
 
     @Test func whetherOtherDataPathsWereLookedFor() throws {
         let nothing = try host([
-            "tc-filter.txt": "# dev eth0 ingress\n", "ebtables-save.txt": "*filter\n:INPUT ACCEPT\n", "xfrm.txt": "# none\n",
+            "tc-filter.txt": "# dev eth0 ingress\n", "ebtables-save.txt": "*filter\n:INPUT ACCEPT\n",
+            "xfrm.txt": "# none\n",
         ])
         #expect(nothing.lookedForBPF && nothing.lookedForEbtables && nothing.lookedForXfrm)
         #expect(nothing.unmodelled.isEmpty)
@@ -87,7 +91,8 @@ import Testing
         #expect(some.unmodelled.map(\.kind) == [.xdp, .xfrm])
         #expect(some.lookedForBPF && !some.lookedForEbtables)
         let manifest = parse([
-            "bundle.json": #"{"artifacts":{"nodes/n/xfrm.txt":{"command":"ip xfrm policy","exitCode":0},"nodes/n/ebtables-save.txt":{"exitCode":1}}}"#,
+            "bundle.json":
+                #"{"artifacts":{"nodes/n/xfrm.txt":{"command":"ip xfrm policy","exitCode":0},"nodes/n/ebtables-save.txt":{"exitCode":1}}}"#,
             "nodes/n/xfrm.txt": "", "nodes/n/ebtables-save.txt": "",
         ])
         #expect(manifest.nodes.first?.host.lookedForXfrm == true)

@@ -38,7 +38,8 @@ struct NftDescription {
     }
 
     private func element(_ element: NftElement) -> String {
-        element.key.map { "\($0.first)-\($0.last)" }.joined(separator: " . ") + (element.data.map { " : " + data($0) } ?? "")
+        element.key.map { "\($0.first)-\($0.last)" }.joined(separator: " . ")
+            + (element.data.map { " : " + data($0) } ?? "")
     }
 
     private func data(_ data: NftData) -> String {

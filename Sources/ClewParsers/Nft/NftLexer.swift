@@ -145,7 +145,9 @@ struct NftLexer: Sendable {
             }
             i += 1
         }
-        guard colons >= 2, IPAddress(utf8: bytes[start..<i]) != nil || colons == 5 && i - start <= 17 else { return nil }
+        guard colons >= 2, IPAddress(utf8: bytes[start..<i]) != nil || colons == 5 && i - start <= 17 else {
+            return nil
+        }
         return i
     }
 }

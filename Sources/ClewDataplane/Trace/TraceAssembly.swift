@@ -46,8 +46,7 @@ struct TraceAssembly {
             guard seen.insert(note).inserted else { continue }
             if file.decidesRoutes { unknowns.append(note) } else { assumptions.append(note) }
         }
-        let nodes = Set(assembled.flatMap { ($0.branch.hops + ($0.branch.reply?.hops ?? [])).compactMap(\.node) })
-        for node in nodes.sorted() {
+        for node in Set(assembled.flatMap { nodes(of: $0.branch) }).sorted() {
             guard let missing = world.host(node)?.uncollected(flow.family) else { continue }
             assumptions.append(TraceNote("not collected, and taken to be the kernel's defaults: \(missing)", node: node))
         }
@@ -60,8 +59,11 @@ struct TraceAssembly {
 
     /// Files with unread lines of the nodes a branch passes, there and back.
     private func unreadFiles(of branch: TraceBranch) -> [UnreadFile] {
-        let nodes = Set((branch.hops + (branch.reply?.hops ?? [])).compactMap(\.node))
-        return nodes.sorted().flatMap { world.unreadLines[$0] ?? [] }
+        nodes(of: branch).sorted().flatMap { world.unreadLines[$0] ?? [] }
+    }
+
+    private func nodes(of branch: TraceBranch) -> Set<String> {
+        Set((branch.hops + (branch.reply?.hops ?? [])).compactMap(\.node))
     }
 
     static func verdict(_ outcomes: [BranchOutcome], isIncomplete: Bool = false) -> TraceVerdict {

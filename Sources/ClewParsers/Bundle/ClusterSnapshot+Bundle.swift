@@ -5,8 +5,8 @@ package import ClewSnapshot
 extension ClusterSnapshot {
     /// Parses a whole bundle, by the rules of `docs/bundle.md`.
     ///
-    /// - Parameter nodeName: the name of the node whose files lie directly in a folder (`--node-name`); without it the
-    ///   Node object that owns one of the folder's addresses names it, else the folder does.
+    /// `nodeName` names the node whose files lie directly in a folder (`--node-name`); without it the Node object that
+    /// owns one of the folder's addresses names it, else the folder does.
     package init(parsing bundle: SupportBundle, nodeName: String?) {
         self.init()
         var reader = BundleReader(bundle)

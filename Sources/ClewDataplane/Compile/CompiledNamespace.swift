@@ -78,12 +78,12 @@ final class CompiledNamespace: Sendable {
     func uncollected(_ family: AddressFamily) -> String? {
         var missing: [String] = []
         let hasRules = rules.contains { $0.ruleSet.tables.contains { $0.family.covers(family) } }
-        if !hasRules { missing.append(family == .ipv4 ? "iptables rules" : "ip6tables rules") }
-        if router.isKnown(family), !state.ruleFamilies.contains(family) { missing.append("policy rules") }
-        if state.sysctls.isEmpty { missing.append("sysctls") }
-        if !state.lookedForBPF { missing.append("tc and BPF programs") }
-        if !state.lookedForEbtables { missing.append("ebtables rules") }
-        if !state.lookedForXfrm { missing.append("xfrm policies") }
+        if !hasRules { missing.append(family == .ipv4 ? "no iptables rules" : "no ip6tables rules") }
+        if router.isKnown(family), !state.ruleFamilies.contains(family) { missing.append("only the kernel's own policy rules") }
+        if state.sysctls.isEmpty { missing.append("forwarding on, reverse path filter off") }
+        if !state.lookedForBPF { missing.append("no tc or BPF programs") }
+        if !state.lookedForEbtables { missing.append("no ebtables rules") }
+        if !state.lookedForXfrm { missing.append("no xfrm policies") }
         return missing.isEmpty ? nil : missing.joined(separator: ", ")
     }
 

@@ -49,7 +49,7 @@ struct TraceAssembly {
         for node in Set(assembled.flatMap { nodes(of: $0.branch) }).sorted() {
             guard let missing = world.host(node)?.uncollected(flow.family) else { continue }
             assumptions.append(
-                TraceNote("not collected, and taken to be the kernel's defaults: \(missing)", node: node))
+                TraceNote("not collected, and taken for granted: \(missing)", node: node))
         }
         if isIncomplete { unknowns.append(TraceNote("there are more branches than are told apart")) }
         let outcomes = assembled.map(\.branch.outcome)

@@ -79,7 +79,9 @@ final class CompiledNamespace: Sendable {
         var missing: [String] = []
         let hasRules = rules.contains { $0.ruleSet.tables.contains { $0.family.covers(family) } }
         if !hasRules { missing.append(family == .ipv4 ? "no iptables rules" : "no ip6tables rules") }
-        if router.isKnown(family), !state.ruleFamilies.contains(family) { missing.append("only the kernel's own policy rules") }
+        if router.isKnown(family), !state.ruleFamilies.contains(family) {
+            missing.append("only the kernel's own policy rules")
+        }
         if state.sysctls.isEmpty { missing.append("forwarding on, reverse path filter off") }
         if !state.lookedForBPF { missing.append("no tc or BPF programs") }
         if !state.lookedForEbtables { missing.append("no ebtables rules") }

@@ -99,6 +99,37 @@ import Testing
         #expect(snapshot.fate(of: "sysctl.txt") == "kept sysctl; sysctl.txt~2 is read instead 0/0")
     }
 
+    @Test func singleFilesJoinTheOnlyNode() {
+        let joined = ["added/sysctl.txt": "net.ipv4.ip_forward = 0\n", "added/stdin": Snippet.nodes]
+        func read(_ files: [String: String], nodeName: String? = nil) -> ClusterSnapshot {
+            parse(files.merging(joined) { a, _ in a }, name: "x", nodeName: nodeName)
+        }
+        func forwarding(_ snapshot: ClusterSnapshot) -> [String] {
+            snapshot.nodes.map { "\($0.name) \($0.host.sysctls["net.ipv4.ip_forward"]?.value ?? "-")" }
+        }
+        let own = ["ip-addr.txt": Snippet.addr, "sysctl.txt": "net.ipv4.ip_forward = 1\n"]
+        #expect(forwarding(read(own)) == ["worker-a 0"])
+        #expect(forwarding(read(own, nodeName: "mine")) == ["mine 0"])
+        #expect(forwarding(read([:])) == ["x 0"])
+        #expect(read([:]).objects.nodes.count == 2)
+        let two = ["nodes/a/sysctl.txt": "net.ipv4.ip_forward = 1\n", "nodes/b/conntrack.txt": ""]
+        #expect(forwarding(read(two)) == ["a 1", "b -"])
+        #expect(read(two).unread.map(\.source.line) == [0])
+        #expect(forwarding(read(two, nodeName: "b")) == ["a 1", "b 0"])
+    }
+
+    @Test func joinedBundlesAndFoldersKeepTheirNodes() {
+        let snapshot = parse([
+            "nodes/a/sysctl.txt": "net.ipv4.ip_forward = 1\n",
+            "added/more/bundle.json": #"{"namespaces":{"nodes/b/netns/x":{"pod":"n/p"}}}"#,
+            "added/more/nodes/b/netns/x/sysctl.txt": "net.ipv4.ip_forward = 1\n",
+            "added/worker-c/sysctl.txt": "net.ipv4.ip_forward = 1\n",
+        ])
+        #expect(snapshot.nodes.map(\.name) == ["a", "b", "worker-c"])
+        #expect(snapshot.nodes[1].pods.map { $0.pod?.description } == ["n/p"])
+        #expect(snapshot.unreadText == [])
+    }
+
     @Test func otherFilesAreKept() {
         let snapshot = parse([
             "README.md": "hello", "flows.json": #"[{"from":"a"}]"#, "values.yaml": "a: 1\n", "empty.json": " \n",
@@ -158,7 +189,7 @@ import Testing
         let named = parse(["nodes/a/sysctl.txt": Self.forwarding, "added/ip-rule.txt": rule])
         #expect(named.nodes.map(\.name) == ["a"])
         let files = ["nodes/a/sysctl.txt": Self.forwarding, "nodes/b/sysctl.txt": "", "added/ip-rule.txt": rule]
-        #expect(parse(files).nodes.map(\.name) == ["a", "added", "b"])
+        #expect(parse(files).nodes.map(\.name) == ["a", "b"])
         #expect(parse(files, nodeName: "b").nodes.map(\.name) == ["a", "b"])
         let renamed = parse(["sysctl.txt": Self.forwarding, "added/ip-rule.txt": rule], nodeName: "c")
         #expect(renamed.nodes.map(\.name) == ["c"])

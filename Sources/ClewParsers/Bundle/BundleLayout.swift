@@ -90,7 +90,9 @@ struct BundleLayout {
             if isTaken { return }
         }
         let plain = ArtifactFormat.splitCopyNumber(name).name.lowercased()
-        if plain.hasSuffix(".json") || plain.hasSuffix(".yaml") || plain.hasSuffix(".yml") {
+        // What was joined as a single file may have any name, and none where it came from a pipe.
+        let isSingle = path.first == Self.added && path.count == 2
+        if isSingle || [".json", ".yaml", ".yml"].contains(where: plain.hasSuffix) {
             objects.append(id)
         } else {
             kept.append(id)
@@ -132,7 +134,9 @@ struct BundleLayout {
             node.namespaces[namespace] = Files(folder: parts.joined(separator: "/"))
         }
         guard let format, format.kind != .pod || namespace != nil else { return false }
-        let file = File(id: id, format: format, copyNumber: ArtifactFormat.splitCopyNumber(name).number)
+        var file = File(id: id, format: format, copyNumber: ArtifactFormat.splitCopyNumber(name).number)
+        // What was joined counts before what was there.
+        if folder.split(separator: "/").first.map(String.init) == added { file.copyNumber &+= 1 << 20 }
         if let namespace {
             node.namespaces[namespace]?.files.append(file)
         } else {

@@ -77,29 +77,49 @@ struct BundleReader {
 
     mutating func readNodes(overrideName: String?) {
         var all = layout.named
-        // Only one folder can be the one that the user named.
-        let folders = layout.flat.count { $0.key != BundleLayout.added }
-        let override = folders == 1 || layout.flat.count == 1 ? overrideName : nil
-        // What was joined as single files comes last: it belongs to the only node, if there is one.
-        let flat = layout.flat.sorted {
-            ($0.key == BundleLayout.added ? 1 : 0, $0.key) < ($1.key == BundleLayout.added ? 1 : 0, $1.key)
+        var flat = layout.flat
+        let loose = flat.removeValue(forKey: BundleLayout.added)
+        // The name that the user gave is that of the bundle's own folder, or of the only one.
+        let named = flat[""] != nil ? "" : flat.count == 1 ? flat.keys.first : nil
+        for (folder, files) in flat.sorted(by: { $0.key < $1.key }) {
+            let override = folder == named ? overrideName : nil
+            Self.join(files, to: override ?? nodeObject(owning: files.host)?.name ?? folderName(folder), in: &all)
         }
-        for (folder, files) in flat {
-            let only = folder == BundleLayout.added && all.count == 1 ? all.keys.first : nil
-            let name = override ?? nodeObject(owning: files.host)?.name ?? only ?? folderName(folder)
-            if var known = all[name] {
-                known.host.files += files.host.files
-                known.namespaces.merge(files.namespaces) { a, b in
-                    var joined = a
-                    joined.files += b.files
-                    return joined
-                }
-                all[name] = known
-            } else {
-                all[name] = files
+        if let loose { join(loose, overrideName, to: &all) }
+        for (name, files) in all.sorted(by: { $0.key < $1.key }) { readNode(name, files) }
+    }
+
+    /// Joins single files of `--add`, which come from no folder that names a node, to the one they can only belong to.
+    private mutating func join(
+        _ loose: BundleLayout.NodeFiles, _ overrideName: String?, to all: inout [String: BundleLayout.NodeFiles]
+    ) {
+        if let name = overrideName ?? nodeObject(owning: loose.host)?.name {
+            Self.join(loose, to: name, in: &all)
+        } else if all.count < 2 {
+            Self.join(loose, to: all.keys.first ?? folderName(""), in: &all)
+        } else {
+            for file in loose.host.files {
+                let reason = "of which node is it? name it with --node-name, or join a folder nodes/NODE"
+                let unread = UnreadLine(SourceLine(file.id, line: 0), text: "", reason: reason)
+                log.note(file.id, file.format.title, .kept, lines: 0, unread: [unread])
             }
         }
-        for (name, files) in all.sorted(by: { $0.key < $1.key }) { readNode(name, files) }
+    }
+
+    private static func join(
+        _ files: BundleLayout.NodeFiles, to name: String, in all: inout [String: BundleLayout.NodeFiles]
+    ) {
+        guard var known = all[name] else {
+            all[name] = files
+            return
+        }
+        known.host.files += files.host.files
+        known.namespaces.merge(files.namespaces) { a, b in
+            var joined = a
+            joined.files += b.files
+            return joined
+        }
+        all[name] = known
     }
 
     /// The Node object of which an InternalIP is among the addresses that a folder's files show.
@@ -118,8 +138,7 @@ struct BundleReader {
     private func folderName(_ folder: String) -> String {
         if let last = folder.split(separator: "/").last { return String(last) }
         // What the reader knows: the real name of `.`, or of the folder that an archive wraps its files in.
-        if let name = bundle.folder { return name }
-        if let folder = bundle.folder, !folder.isEmpty { return folder }
+        if let name = bundle.folder, !name.isEmpty { return name }
         var name = bundle.name.split(separator: "/").last { $0 != "." }.map(String.init) ?? "node"
         for ending in [".tar.gz", ".tgz", ".tar.zst", ".tar"] where name.hasSuffix(ending) && name != ending {
             name.removeLast(ending.count)

@@ -33,11 +33,18 @@ enum ObjectSniffer {
         String(decoding: bytes.prefix(512), as: UTF8.self).contains("\"apiVersion\"")
     }
 
-    /// Whether a line begins with `kind:`.
+    /// Whether a line begins with `kind:`, and one with `apiVersion:`.
     private static func hasKindInYAML(_ bytes: [UInt8]) -> Bool {
+        var (hasKind, hasVersion) = (false, false)
         var isAtStart = true
         for index in bytes.indices {
-            if isAtStart, bytes[index...].starts(with: "kind:".utf8) { return true }
+            if isAtStart {
+                // Kubectl prints the items of a list without indentation, behind a dash.
+                let rest = bytes[index...].starts(with: "- ".utf8) ? bytes[index...].dropFirst(2) : bytes[index...]
+                hasKind = hasKind || rest.starts(with: "kind:".utf8)
+                hasVersion = hasVersion || rest.starts(with: "apiVersion:".utf8)
+                if hasKind, hasVersion { return true }
+            }
             isAtStart = bytes[index] == UInt8(ascii: "\n")
         }
         return false

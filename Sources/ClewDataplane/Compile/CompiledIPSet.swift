@@ -89,14 +89,20 @@ package struct CompiledIPSet: Sendable {
             }
         }
         var best: (bits: Int, entry: IPSetEntry)?
+        var asksMAC = false
         for number in others {
             let entry = set.entries[number]
             guard Self.holds(entry, probes, ipProtocol, mark) else { continue }
+            // Ethernet addresses are not traced.
+            if entry.parts.contains(where: { if case .mac = $0 { true } else { false } }) {
+                asksMAC = true
+                continue
+            }
             let bits = Self.specificity(entry)
             if best.map({ bits > $0.bits }) ?? true { best = (bits, entry) }
         }
         if let best { return (best.entry.noMatch ? .no : .yes, best.entry) }
-        return (set.isComplete ? .no : .unknown, nil)
+        return (set.isComplete && !asksMAC ? .no : .unknown, nil)
     }
 
     private func containsInMember(
@@ -147,7 +153,8 @@ package struct CompiledIPSet: Sendable {
                 guard value == mark else { return false }
             case .interface(let name, let isPhysical):
                 guard let probe, name == (isPhysical ? probe.bridgePort : probe.link) else { return false }
-            case .mac, .set: return false
+            case .mac: continue
+            case .set: return false
             }
         }
         return true

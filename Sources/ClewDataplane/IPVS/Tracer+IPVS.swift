@@ -105,7 +105,7 @@ extension Tracer {
             state.packet.ttl -= 1
         }
         state.packet.input = .none
-        for (routed, way) in routeOutput(state, namespace, logs: true) { sendOut(routed, way, namespace) }
+        for (routed, way) in routeOutput(state, namespace) { sendOut(routed, way, namespace) }
     }
 
     /// `ip_vs_update_conntrack`; without `vs/conntrack` the packet is not tracked from here on.

@@ -43,11 +43,19 @@ package protocol PacketDomain {
     /// settled yet (`nf_nat_inet_fn`).
     func needsTranslation(_ hook: Hook, _ state: State) -> Bool
 
+    /// A chain of type route at OUTPUT let the packets pass: `before` is how they entered it.
+    mutating func leftRouteChain(_ before: State, _ state: inout State)
+
     /// No nat rule applied: the manipulation is settled as "none" (`nf_nat_alloc_null_binding`).
     mutating func settleWithoutTranslation(_ hook: Hook, _ state: inout State)
 
     /// Rewrites the packets as their connection says (`nf_nat_packet`).
     mutating func rewrite(_ hook: Hook, _ state: inout State)
+}
+
+extension PacketDomain {
+    /// A domain without routes does not care.
+    package mutating func leftRouteChain(_ before: State, _ state: inout State) {}
 }
 
 /// How a match parts a state.

@@ -41,7 +41,7 @@ extension PacketWalk {
         case .addressType(let pool): return addressType(set.addressTypes[Int(pool.rawValue)], packet)
         case .set(let pool): return inSet(set.setReferences[Int(pool.rawValue)], state, rules)
         case .physicalDevice(let pool): return physicalDevice(set.physicalDevices[Int(pool.rawValue)], packet, rules)
-        case .length(let range): return Ternary(range.contains(packet.length))
+        case .length(let range): return length(range, packet)
         case .packetType(let type): return Ternary(type == .unicast)
         case .reversePath(let options): return reversePath(options, packet)
         case .tcpMSS(let range):
@@ -73,6 +73,7 @@ extension PacketWalk {
         case .physicalDevice: return "the bridge port of the packet is not known"
         case .tcpOption, .tcpMSS: return "depends on TCP options of the client"
         case .reversePath: return "depends on routes that were not collected"
+        case .length: return "the length of the client's packets is not known"
         case .nft: return "an nft set that changes with the traffic or was not read in full"
         default: return "cannot be decided"
         }
@@ -99,6 +100,15 @@ extension PacketWalk {
         return Ternary(packet.destinationPort >> 8 == UInt16(type) && first <= code && code <= last)
     }
 
+    /// `xt_length.c`.
+    ///
+    /// What a client sends decides: only what holds for every opening packet is certain.
+    private func length(_ range: PortRange, _ packet: Packet) -> Ternary {
+        let possible = packet.possibleLengths
+        if range.first <= possible.lowerBound, possible.upperBound <= range.last { return .yes }
+        return possible.upperBound < range.first || range.last < possible.lowerBound ? .no : .unknown
+    }
+
     static func compare<T: Comparable>(_ a: T, _ comparison: Comparison, _ b: T) -> Bool {
         switch comparison {
         case .equal: a == b
@@ -107,6 +117,24 @@ extension PacketWalk {
         case .lessOrEqual: a <= b
         case .greater: a > b
         case .greaterOrEqual: a >= b
+        }
+    }
+
+    /// What a match says of a packet without a conntrack entry, negated or not.
+    ///
+    /// `nil` where it asks no entry.
+    /// `xt_connmark.c` and nft's `ct` say no. `xt_conntrack.c` does too, but where `--ctstate` is asked along with other
+    /// properties, that one alone decides.
+    func withoutEntry(_ match: Match, of rule: RuleID, _ state: WalkState, _ rules: CompiledRules) -> Bool? {
+        guard state.current < 0 else { return nil }
+        switch match.test {
+        case .connmark: return false
+        case .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort, .conntrackDirection:
+            let asksState = rules.ruleSet.matches(of: rules.rule(rule)).contains {
+                if case .conntrackState = $0.test { true } else { false }
+            }
+            return asksState && rules.ruleSet.nft.isEmpty
+        default: return nil
         }
     }
 
@@ -127,7 +155,7 @@ extension PacketWalk {
             var own: ConntrackStatus = []
             if connection.seenReply { own.insert(.seenReply) }
             if connection.isConfirmed { own.insert(.confirmed) }
-            if wanted.contains(.none), own.isEmpty { return .yes }
+            // NONE is no bit (`libxt_conntrack.c`), so that it never matches.
             if !own.isDisjoint(with: wanted) { return .yes }
             // When a connection becomes assured is its protocol's affair, but never before an answer.
             return wanted.contains(.assured) && connection.seenReply ? .unknown : .no
@@ -160,15 +188,48 @@ extension PacketWalk {
             : match.limitToOutputInterface ? namespace.link(packet.output)?.name : nil
         func holds(_ wanted: AddressTypes?, _ negated: Bool, _ address: IPAddress) -> Ternary {
             guard let wanted else { return .yes }
-            guard let type = namespace.router.addressType(address, onLink: link) else {
-                return address.isLoopback ? Ternary(wanted.contains(.local) != negated) : .unknown
-            }
-            return Ternary(wanted.contains(type) != negated)
+            let answer = address.family == .ipv6 ? has6(wanted, address, link) : has4(wanted, address, link)
+            return negated ? !answer : answer
         }
         let source = holds(match.source, match.sourceNegated, packet.source)
         let destination = holds(match.destination, match.destinationNegated, packet.destination)
         if source == .no || destination == .no { return .no }
         return source == .unknown || destination == .unknown ? .unknown : .yes
+    }
+
+    private func has4(_ wanted: AddressTypes, _ address: IPAddress, _ link: String?) -> Ternary {
+        guard let type = namespace.router.addressType(address, onLink: link) else {
+            return address.isLoopback ? Ternary(wanted.contains(.local)) : .unknown
+        }
+        return Ternary(wanted.contains(type))
+    }
+
+    /// `match_type6`.
+    ///
+    /// UNICAST, MULTICAST and UNSPEC are forms of the address, and an address of this node is UNICAST too; each that is
+    /// wanted must hold. LOCAL, ANYCAST and UNREACHABLE come of a route, and one of them is enough.
+    private func has6(_ wanted: AddressTypes, _ address: IPAddress, _ link: String?) -> Ternary {
+        if wanted.contains(.multicast), !address.isMulticast { return .no }
+        if wanted.contains(.unicast), address.isMulticast || address.isZero { return .no }
+        if wanted.contains(.unspec), !address.isZero { return .no }
+        let routed = wanted.intersection([.local, .anycast, .unreachable])
+        if routed.isEmpty { return .yes }
+        guard let type = namespace.router.addressType(address, onLink: link) else {
+            return address.isLoopback ? Ternary(routed.contains(.local)) : .unknown
+        }
+        if type == .local || type == .anycast, routed.contains(type) { return .yes }
+        guard routed.contains(.unreachable) else { return .no }
+        var query = RouteQuery(destination: address)
+        query.outputLink = link
+        switch namespace.router.lookUp(query) {
+        case .unknown: return .unknown
+        case .none, .forbidden: return .yes
+        case .found(let number):
+            return switch namespace.router.routes[number].type {
+            case .unreachable, .prohibit, .blackhole: .yes
+            default: .no
+            }
+        }
     }
 
     /// `xt_set.c`: each dimension takes the packet's source or destination side.

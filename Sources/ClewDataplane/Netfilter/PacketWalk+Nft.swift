@@ -105,6 +105,7 @@ extension PacketWalk {
     func nft(_ expression: NftExpression, _ state: WalkState, _ rules: CompiledRules) -> Ternary {
         switch expression {
         case .compare(let field, let mask, let comparison, let range):
+            if field == .packetLength { return .unknown }
             guard var value = value(field, state) else { return missing(field, state) }
             if let mask { value = Self.masked(value, mask) }
             return Self.compare(value, comparison, range)

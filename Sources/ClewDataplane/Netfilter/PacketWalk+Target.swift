@@ -117,15 +117,16 @@ extension PacketWalk {
         } else if let range = target.addresses {
             wanted.destination = range.first
             if range.first != range.last {
-                assume(
-                    "DNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules),
+                doubt(
+                    "DNAT to \(range.first)-\(range.last): which address a connection gets is not modelled",
+                    source: line(rule, rules),
                     &state)
             }
         }
         if let ports = target.ports, wanted.ipProtocol.hasPorts {
             if let base = target.basePort {
                 wanted.destinationPort = ports.first &+ (wanted.destinationPort &- base)
-            } else if !ports.contains(wanted.destinationPort) || target.kind == .redirect {
+            } else if !ports.contains(wanted.destinationPort) {
                 wanted.destinationPort = ports.first
             }
         }
@@ -163,8 +164,9 @@ extension PacketWalk {
         } else if let range = target.addresses {
             wanted.source = range.first
             if range.first != range.last {
-                assume(
-                    "SNAT to \(range.first)-\(range.last): the first address is taken", source: line(rule, rules),
+                doubt(
+                    "SNAT to \(range.first)-\(range.last): which address a connection gets is not modelled",
+                    source: line(rule, rules),
                     &state)
             }
         }

@@ -82,6 +82,7 @@ struct PacketWalk: PacketDomain {
             return splitStateful(&state, rules.ruleSet.states[Int(pool.rawValue)], match, rule, rules)
         default: break
         }
+        if let answer = withoutEntry(match, of: rule, state, rules) { return answer ? .all : .none }
         // An extension that finds nothing to look at does not match, negated or not.
         if match.isNegated, lacksOperand(match.test, state, rules) { return .none }
         let answer = test(match.test, state, rules)
@@ -274,6 +275,14 @@ struct PacketWalk: PacketDomain {
         }
     }
 
+    /// `ipt_mangle_out`, `nft_chain_route.c`: only what such a chain itself changed has the packet routed again.
+    mutating func leftRouteChain(_ before: WalkState, _ state: inout WalkState) {
+        let (old, new) = (before.packet, state.packet)
+        let changesHops = new.family == .ipv6 && old.ttl != new.ttl
+        guard old.mark != new.mark || old.tos != new.tos || changesHops else { return }
+        state.reroutings.append(new)
+    }
+
     /// `nf_nat_packet`: which half is rewritten depends on the hook, and on the direction.
     mutating func rewrite(_ hook: Hook, _ state: inout WalkState) {
         guard state.current >= 0 else { return }
@@ -294,6 +303,8 @@ struct PacketWalk: PacketDomain {
         }
         let after = state.packet.tuple
         guard before != after else { return }
+        // `nf_nat_ipv4_local_fn`: a new destination is routed anew, with the mark of this moment.
+        if hook == .output, before.destination != after.destination { state.reroutings.append(state.packet) }
         let kind: Translation.Kind =
             changesDestination ? .dnat : (state.wasMasqueraded && !state.isReplyDirection ? .masquerade : .snat)
         log(.translated(kind, before: before, after: after), &state)

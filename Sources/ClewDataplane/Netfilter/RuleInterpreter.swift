@@ -232,7 +232,11 @@ extension RuleInterpreter {
                     domain.lookUpConnection(hook, &state)
                     next.append(state)
                 case .chain(let rules, let chain):
-                    sort(walk(chain, of: rules, state), into: &next, &done)
+                    var results = walk(chain, of: rules, state)
+                    if hook == .output, rules.base(chain)?.type == .route {
+                        for index in results.indices { domain.leftRouteChain(state, &results[index].state) }
+                    }
+                    sort(results, into: &next, &done)
                 case .nat(let chains):
                     translate(hook, chains, state, into: &next, &done)
                 }

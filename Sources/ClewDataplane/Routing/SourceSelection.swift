@@ -50,32 +50,47 @@ extension CompiledNamespace {
         return first
     }
 
-    /// The rules of RFC 6724 that matter here: scope, the outgoing link, the longest common prefix.
+    /// `ipv6_dev_get_saddr`, the rules of RFC 6724.
+    ///
+    /// The address itself, scope, not deprecated, the outgoing link, label, the longest common prefix. Addresses of every link compete, but for a link-local destination.
     private func select6(_ link: Link, _ destination: IPAddress) -> IPAddress? {
-        func usable(_ link: Link) -> [InterfaceAddress] {
-            link.addresses.filter {
-                $0.address.family == .ipv6 && !$0.isTentative
-                    && $0.address.address.isLinkLocal == destination.isLinkLocal
+        let linkScoped = destination.isLinkLocal || destination.isMulticast
+        var best: (rank: [Int], address: IPAddress)?
+        for other in linkScoped ? [link] : links {
+            for entry in other.addresses where entry.address.family == .ipv6 && !entry.isTentative {
+                let rank = Self.rank(entry, destination, isOnLink: other.name == link.name)
+                if best.map({ $0.rank.lexicographicallyPrecedes(rank) }) ?? true {
+                    best = (rank, entry.address.address)
+                }
             }
         }
-        var candidates = usable(link)
-        if candidates.isEmpty, !destination.isLinkLocal {
-            candidates = links.filter { !$0.isLoopback }.flatMap(usable)
-        }
-        if destination.isLoopback { return destination }
-        return candidates.enumerated().max { a, b in
-            let (x, y) = (Self.rank(a.1, destination), Self.rank(b.1, destination))
-            return x == y ? a.0 > b.0 : x < y
-        }?.1.address.address
+        return best?.address
     }
 
-    private static func rank(_ address: InterfaceAddress, _ destination: IPAddress) -> Int {
-        let own = address.address.address
-        if own == destination { return 1000 }
+    private static func rank(_ entry: InterfaceAddress, _ destination: IPAddress, isOnLink: Bool) -> [Int] {
+        let own = entry.address.address
+        // A wider scope than needed is worse than the same one, and a narrower one is worse than both.
+        let (scope, wanted) = (scope6(own), scope6(destination))
         let different = own.high ^ destination.high
         let common =
             different != 0 ? different.leadingZeroBitCount : 64 + (own.low ^ destination.low).leadingZeroBitCount
-        return (address.isDeprecated ? 0 : 500) + min(common, Int(address.address.length))
+        return [
+            own == destination ? 1 : 0, scope >= wanted ? -scope : scope - 128, entry.isDeprecated ? 0 : 1,
+            isOnLink ? 1 : 0, label6(own) == label6(destination) ? 1 : 0, min(common, Int(entry.address.length)),
+        ]
+    }
+
+    /// `__ipv6_addr_src_scope`.
+    private static func scope6(_ address: IPAddress) -> Int {
+        if address.isMulticast { return Int(address.high >> 48 & 15) }
+        return address.isLinkLocal || address.isLoopback ? 2 : 14
+    }
+
+    /// `ip6_addr_label_init_table`: the entries that a cluster's addresses fall under.
+    private static func label6(_ address: IPAddress) -> Int {
+        if address.isLoopback { return 0 }
+        if address.high >> 57 == 0xfc >> 1 { return 5 }
+        return address.high >> 48 == 0x2002 ? 2 : 1
     }
 
     /// The source the kernel gives a packet that leaves by a route (`fib_result_prefsrc`).

@@ -31,6 +31,18 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
 
     var family: AddressFamily { destination.family }
 
+    /// The lengths an opening packet or its answer may have, IP header included.
+    ///
+    /// A TCP handshake has no data and at most 40 bytes of options; of the others the client decides.
+    var possibleLengths: ClosedRange<UInt16> {
+        let header: UInt16 = source.family == .ipv4 ? 20 : 40
+        switch ipProtocol {
+        case .tcp: return header + 20...header + 60
+        case .udp, .icmp, .icmpv6: return header + 8...UInt16.max
+        default: return header...UInt16.max
+        }
+    }
+
     var tuple: ConntrackTuple {
         get {
             ConntrackTuple(
@@ -62,7 +74,8 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
     init(answering packet: Packet) {
         self.init(opening: packet.tuple.reversed)
         if ipProtocol == .tcp { tcpFlags = Self.synAck }
-        tos = packet.tos
+        // `icmp_reply`; a socket answers with its own (see `tcp_reflect_tos`).
+        if !ipProtocol.hasPorts { tos = packet.tos }
     }
 
     /// Forgets what belongs to one namespace, as crossing a veth pair does (`skb_scrub_packet`).
@@ -151,6 +164,8 @@ struct WalkState: Sendable {
     var exit: LinkReference?
     /// Whom the packet is sent to on the outgoing link: the gateway, or the destination itself.
     var nextHop: IPAddress?
+    /// The packet as it was each time that OUTPUT had it routed again (`ip_route_me_harder`).
+    var reroutings: [Packet] = []
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
     var layer2Steps: UInt8 = 0
 

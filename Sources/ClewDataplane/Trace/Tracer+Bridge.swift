@@ -108,6 +108,11 @@ extension Tracer {
     ) {
         var query = RouteQuery(destination: state.packet.destination, source: state.packet.source)
         query.mark = state.packet.mark
+        query.tos = state.packet.tos
+        query.ipProtocol = state.packet.ipProtocol
+        query.sourcePort = state.packet.sourcePort
+        query.destinationPort = state.packet.destinationPort
+        query.inputLink = namespace.link(bridge)?.name
         guard case .found(let number) = namespace.router.lookUp(query) else {
             routeInput(state, namespace)
             return

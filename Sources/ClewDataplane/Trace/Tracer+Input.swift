@@ -118,17 +118,12 @@ extension Tracer {
         var value: Sysctl?
         switch state.packet.family {
         case .ipv4:
-            let own = "net.ipv4.conf.\(device.name).forwarding"
-            let slashed = "net.ipv4.conf.\(device.name.map { $0 == "." ? "/" : String($0) }.joined()).forwarding"
-            if let setting = namespace.sysctl(own) ?? namespace.sysctl(slashed) {
-                (key, value) = (own, setting)
-            } else {
-                key = "net.ipv4.ip_forward"
-                value = namespace.sysctl(key) ?? namespace.sysctl("net.ipv4.conf.all.forwarding")
-            }
+            (key, value) = forwarding4(device, namespace)
         case .ipv6:
             key = "net.ipv6.conf.all.forwarding"
             value = namespace.sysctl(key)
+            // `ip6_forward`, since Linux 6.17.
+            if namespace.sysctl("net.ipv6.conf.\(device.name).force_forwarding")?.value == "1" { return true }
         }
         guard let value else { return true }
         guard value.value == "0" else { return true }
@@ -136,6 +131,16 @@ extension Tracer {
             state, .dropped, "\(namespace.place) does not forward: \(key) is 0", source: value.source,
             text: "\(key) = 0")
         return false
+    }
+
+    /// The setting that says whether IPv4 packets from a link are forwarded; `nil` where none was collected.
+    func forwarding4(_ device: Link, _ namespace: CompiledNamespace) -> (key: String, sysctl: Sysctl?) {
+        let own = "net.ipv4.conf.\(device.name).forwarding"
+        // procps prints a dot in an interface name as a slash.
+        let slashed = "net.ipv4.conf.\(device.name.map { $0 == "." ? "/" : String($0) }.joined()).forwarding"
+        if let setting = namespace.sysctl(own) ?? namespace.sysctl(slashed) { return (own, setting) }
+        let key = "net.ipv4.ip_forward"
+        return (key, namespace.sysctl(key) ?? namespace.sysctl("net.ipv4.conf.all.forwarding"))
     }
 
     /// `fib_validate_source` (`fib_frontend.c`): a local source, and rp_filter.
@@ -166,7 +171,9 @@ extension Tracer {
             reaches = route.type == .unicast || (packet.source.isLoopback && route.type == .local)
             matches = route.nextHops.contains { $0.device == device.name }
         }
-        if matches || (mode == 2 && reaches) || (packet.source.isLoopback && reaches) { return true }
+        // Loose mode is strict on a device without an address (`__fib_validate_source`: no_addr).
+        let hasAddress = device.addresses.contains { $0.address.family == .ipv4 }
+        if matches || (mode == 2 && reaches && hasAddress) || (packet.source.isLoopback && reaches) { return true }
         let key = "net.ipv4.conf.\(device.name).rp_filter"
         let all = namespace.sysctl("net.ipv4.conf.all.rp_filter")
         let own = namespace.sysctl(key)

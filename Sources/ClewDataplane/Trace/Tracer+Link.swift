@@ -119,7 +119,7 @@ extension Tracer {
         let proxies = number(
             address.family == .ipv4 ? "proxy_arp" : "proxy_ndp", of: device.name, namespace, combine: .or,
             family: address.family == .ipv4 ? "ipv4" : "ipv6")
-        if proxies != 0 { return true }
+        if proxies != 0 { return address.family == .ipv6 || proxies4(for: address, on: device, namespace) }
         // Link-local gateways (169.254.1.1, fe80::…) answer by proxy or from the link's own MAC-derived address.
         if address.isLinkLocal {
             let key = "net.ipv4.conf.\(device.name).proxy_arp"
@@ -128,6 +128,16 @@ extension Tracer {
             return true
         }
         return false
+    }
+
+    /// Proxy ARP answers only where the node would forward, and by another device (`arp_process`, `arp_fwd_proxy`).
+    private func proxies4(for address: IPAddress, on device: Link, _ namespace: CompiledNamespace) -> Bool {
+        guard forwarding4(device, namespace).sysctl?.value != "0" else { return false }
+        var query = RouteQuery(destination: address)
+        query.inputLink = device.name
+        guard case .found(let number) = namespace.router.lookUp(query) else { return false }
+        let route = namespace.router.routes[number]
+        return route.type == .unicast && namespace.router.liveHops(route).first?.device != device.name
     }
 
     // MARK: - Pods that were not collected
@@ -258,7 +268,7 @@ extension Tracer {
             enter(host, state, towards: destination, sender: sender)
         case .pod(let node, _):
             guard let host = world.host(node), host.index != sender.index else {
-                leaveOutside(state, exit)
+                leaveToUncollected(state, "\(gateway), though \(destination) is a pod of \(node) itself,", exit)
                 return
             }
             assume("the network between the nodes delivers \(destination) to \(node) (by \(gateway))", &state)

@@ -19,7 +19,7 @@ extension Tracer {
         for path in namespace.state.unmodelled where path.kind == .cgroup {
             doubt("a BPF program may redirect sockets: \(path.text)", source: path.source, &state)
         }
-        for (routed, way) in routeOutput(state, namespace, logs: true) {
+        for (routed, way) in routeOutput(state, namespace) {
             sendOut(routed, way, namespace)
         }
     }
@@ -28,19 +28,17 @@ extension Tracer {
     mutating func sendOut(_ state: WalkState, _ way: Way, _ namespace: CompiledNamespace) {
         var state = state
         apply(way, namespace, &state)
-        let before = state.packet
+        state.reroutings = []
         for passed in traverse(.output, namespace, state) {
             var passed = passed
-            guard
-                passed.packet.destination != before.destination || passed.packet.mark != before.mark
-                    || passed.packet.source != before.source
-            else {
+            guard let last = passed.reroutings.popLast() else {
                 leave(passed, way, namespace)
                 continue
             }
             passed.packet.output = .none
-            // `ip_route_me_harder`
-            for (rerouted, way) in routeOutput(passed, namespace, logs: true) {
+            // A look-up that finds no way loses the packet at once, whatever a later one would find.
+            guard passed.reroutings.allSatisfy({ !routeOutput(passed, namespace, as: $0).isEmpty }) else { continue }
+            for (rerouted, way) in routeOutput(passed, namespace, as: last) {
                 var rerouted = rerouted
                 apply(way, namespace, &rerouted)
                 leave(rerouted, way, namespace)
@@ -110,10 +108,10 @@ extension Tracer {
 
     /// `ip_route_output_key_hash`: every way the routes allow; a packet that has none ends here.
     mutating func routeOutput(
-        _ state: WalkState, _ namespace: CompiledNamespace, logs: Bool
+        _ state: WalkState, _ namespace: CompiledNamespace, as looked: Packet? = nil
     ) -> [(WalkState, Way)] {
         move(to: namespace)
-        let packet = state.packet
+        let packet = looked ?? state.packet
         var query = RouteQuery(destination: packet.destination, source: packet.source)
         query.mark = packet.mark
         query.tos = packet.tos

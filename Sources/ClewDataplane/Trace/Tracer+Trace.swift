@@ -66,7 +66,9 @@ extension Tracer {
     private mutating func startLocally(in namespace: CompiledNamespace, source: IPAddress? = nil) {
         move(to: namespace)
         guard
-            let source = source ?? flow.source ?? sourceAddress(to: flow.destination, namespace) ?? ownSource(namespace)
+            let source = source ?? flow.source ?? sourceAddress(
+                to: flow.destination, namespace, ipProtocol: flow.ipProtocol,
+                destinationPort: flow.destinationPort) ?? ownSource(namespace)
         else {
             let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family))))
             end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)")
@@ -141,6 +143,11 @@ extension Tracer {
         else { return false }
         var state = forward.state
         state.packet = Packet(answering: forward.state.packet)
+        if case .namespace(let index) = forward.place, state.packet.ipProtocol == .tcp,
+            world[index].sysctl("net.ipv4.tcp_reflect_tos")?.value == "1"
+        {
+            state.packet.tos = forward.state.packet.tos
+        }
         state.isReply = true
         state.outer = []
         state.forgetConnection()

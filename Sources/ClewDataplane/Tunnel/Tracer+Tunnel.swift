@@ -165,12 +165,20 @@ extension Tracer {
         state.forgetConnection()
         state.isVirtual = false
         log(.encapsulated(outer.tuple), &state)
-        for (routed, way) in routeOutput(state, namespace, logs: true) { sendOut(routed, way, namespace) }
+        for (routed, way) in routeOutput(state, namespace) { sendOut(routed, way, namespace) }
     }
 
-    /// The source address a process here would get for a destination.
-    func sourceAddress(to destination: IPAddress, _ namespace: CompiledNamespace) -> IPAddress? {
-        guard case .found(let number) = namespace.router.lookUp(RouteQuery(destination: destination)) else {
+    /// The source address a process here would get for a destination (`ip_route_connect`).
+    ///
+    /// The first look-up knows no source address yet, but protocol and destination port.
+    func sourceAddress(
+        to destination: IPAddress, _ namespace: CompiledNamespace, ipProtocol: IPProtocol? = nil,
+        destinationPort: UInt16 = 0
+    ) -> IPAddress? {
+        var query = RouteQuery(destination: destination)
+        query.ipProtocol = ipProtocol
+        query.destinationPort = destinationPort
+        guard case .found(let number) = namespace.router.lookUp(query) else {
             return destination.isLoopback ? destination : nil
         }
         let route = namespace.router.routes[number]

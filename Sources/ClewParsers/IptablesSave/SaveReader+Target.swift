@@ -241,7 +241,9 @@ extension SaveReader {
                 portStart = close + 2
             }
         } else if let colon = text.find(UInt8(ascii: ":"), slice.start, slice.end),
-            family == .ipv4 || colon == slice.start
+            // More than one colon: an IPv6 address such as ::1 (`libxt_NAT.c`).
+            family == .ipv4
+                || (colon == slice.start && text.find(UInt8(ascii: ":"), colon + 1, slice.end) == nil)
         {
             addressEnd = colon
             portStart = colon + 1

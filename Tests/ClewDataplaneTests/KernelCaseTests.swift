@@ -198,4 +198,31 @@ import Testing
             """
         #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "10.244.1.5:80").verdict == verdict)
     }
+
+    // MARK: - Bridges and pods
+
+    /// Linux 6.18 counted InAddrErrors and dropped a Service's packets between pods of one node; without translation they
+    /// passed.
+    @Test func bridgedDNATWithoutForwardingIsUnknown() throws {
+        var bundle = Self.node(
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.1.6\nCOMMIT\n"
+        )
+        bundle.replace("ip_forward = 1", with: "ip_forward = 0", in: "nodes/a/sysctl.txt")
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.96.0.1:80").verdict == .unknown)
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.1.6:80").verdict == .works)
+    }
+
+    /// A pod reached its own address though its bridge port had hairpin mode off: the packet never left the pod.
+    @Test func aPodReachesItsOwnAddressInside() throws {
+        var bundle = Self.node(Self.filter("-A FORWARD -j DROP"))
+        bundle.append("net.ipv4.conf.all.forwarding = 0", to: "nodes/a/sysctl.txt")
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.1.5:80").verdict == .works)
+    }
+
+    /// The gateway's neighbour entry was FAILED, and connections by way of it ended with EHOSTUNREACH.
+    @Test func aNextHopThatDidNotAnswerIsUnknown() throws {
+        var bundle = Self.node()
+        bundle["nodes/a/ip-neigh.txt"] = "192.168.50.1 dev eth0 FAILED\n"
+        #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "203.0.113.9:80").verdict == .unknown)
+    }
 }

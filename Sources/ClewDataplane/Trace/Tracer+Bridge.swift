@@ -102,7 +102,9 @@ extension Tracer {
         }
     }
 
-    /// `br_nf_pre_routing_finish`: a packet that DNAT gave a destination on the same bridge stays on it, and needs no ip_forward.
+    /// `br_nf_pre_routing_finish`: a packet that DNAT gave a destination on the same bridge stays on it.
+    ///
+    /// It was meant to need no ip_forward, and Linux 6.18 drops it without.
     private mutating func goTranslated(
         _ state: WalkState, _ bridge: LinkIndex, from entry: BridgeEntry, _ namespace: CompiledNamespace
     ) {
@@ -128,6 +130,14 @@ extension Tracer {
         var state = state
         say(.route, route.text, route.source, &state)
         say(.bridge, "the new destination is behind the same bridge: forwarded there", nil, &state)
+        if state.packet.family == .ipv4, let device = namespace.link(bridge) {
+            let (key, setting) = forwarding4(device, namespace)
+            if let setting, setting.value == "0" {
+                doubt(
+                    "\(key) is 0: not every kernel bridges what DNAT sent to another pod then", source: setting.source,
+                    &state)
+            }
+        }
         forwardBridged(state, bridge, from: entry, to: hop.gateway ?? state.packet.destination, namespace)
     }
 

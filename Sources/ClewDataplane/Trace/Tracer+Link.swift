@@ -194,6 +194,13 @@ extension Tracer {
         move(to: host)
         var state = state
         log(.enterInferred(podName(address), host.index), &state)
+        if state.packet.destination == address {
+            // Its own address: the packet does not leave the pod.
+            end(
+                state, .delivered, "delivered to \(podName(address)) on \(host.node)",
+                place: .inferredPod(attachment, address))
+            return
+        }
         guard attachment.isBridged else {
             state.nextHop = nil
             doubtGateway(attachment, host, &state)
@@ -218,12 +225,15 @@ extension Tracer {
     private mutating func doubtGateway(_ attachment: PodAttachment, _ host: CompiledNamespace, _ state: inout WalkState)
     {
         guard let device = host.link(attachment.link), device.name.hasPrefix("cali"), state.packet.family == .ipv4,
-            let own = host.sysctl("net.ipv4.conf.\(device.name).proxy_arp"), own.value == "0",
-            number("proxy_arp", of: device.name, host, combine: .or) == 0
+            let own = host.sysctl("net.ipv4.conf.\(device.name).proxy_arp"), host.router.isKnown(.ipv4)
         else { return }
+        let isOn = number("proxy_arp", of: device.name, host, combine: .or) != 0
+        if isOn, proxies4(for: IPAddress(v4: 169, 254, 1, 1), on: device, host) { return }
         doubt(
-            "proxy_arp is off on \(device.name): a pod whose gateway is 169.254.1.1 cannot send", source: own.source,
-            &state)
+            isOn
+                ? "\(device.name) answers for 169.254.1.1 only where \(host.node) would forward to it"
+                : "proxy_arp is off on \(device.name): a pod whose gateway is 169.254.1.1 cannot send",
+            source: own.source, &state)
     }
 
     // MARK: - Between nodes
@@ -238,8 +248,8 @@ extension Tracer {
         if let neighbor = namespace.state.neighbors?.first(where: {
             $0.address == nextHop && $0.device == namespace.link(link)?.name
         }), neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE") {
-            assume(
-                "\(nextHop) answers; its neighbour entry was \(neighbor.states.joined(separator: ",")) when it was collected",
+            doubt(
+                "whether \(nextHop) answers: its neighbour entry was \(neighbor.states.joined(separator: ","))",
                 source: neighbor.source, &state)
         }
         let owners = world.hosts(having: nextHop).filter { $0 != namespace.index }

@@ -22,7 +22,8 @@ package enum KubernetesParser {
     package static func parse(_ bytes: [UInt8], artifact: ArtifactID, isYAML: Bool) -> ParsedObjects {
         var unread: [UnreadLine] = []
         var text = bytes
-        if isYAML, !looksLikeJSON(bytes) {
+        let isConverted = isYAML && !looksLikeJSON(bytes)
+        if isConverted {
             let converted = YAMLText.json(from: bytes, artifact: artifact)
             text = converted.json
             unread = converted.unread
@@ -30,7 +31,7 @@ package enum KubernetesParser {
         var reader = ObjectReader(text, artifact: artifact)
         reader.readDocuments()
         reader.found.sort()
-        unread += reader.unread
+        unread += isConverted ? YAMLText.quote(bytes, in: reader.unread) : reader.unread
         unread.sort { $0.source < $1.source }
         return ParsedObjects(
             objects: reader.found, unread: unread, lines: LineCounter.lines(in: bytes), count: reader.count)

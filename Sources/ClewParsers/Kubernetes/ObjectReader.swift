@@ -88,48 +88,88 @@ struct ObjectReader {
     /// Reads the next value as an object; one that is no object is noted and skipped.
     private mutating func item(of list: TypeMeta) throws(BrokenDocument) {
         let mark = reader.mark
-        begin = mark.offset
-        problems.removeAll(keepingCapacity: true)
+        beginObject(at: mark.offset)
+        let type: TypeMeta
         do throws(JSONError) {
             guard reader.peek() == .object else { throw JSONError(.expected("an object"), at: reader.offset) }
-            let type = try type(within: list)
-            if isList(type) {
-                do { try items(of: type, from: mark) } catch let e { throw e.error }
-                return
-            }
-            count += 1
-            try object(of: type)
+            type = try self.type(within: list)
         } catch {
-            // A bracket count may still lead to the end of the object; if not, the document ends here.
-            reader.rewind(to: mark)
-            do throws(JSONError) { try reader.skipValue() } catch _ { throw BrokenDocument(error: error) }
-            note("object not read: \(error)", at: error.offset)
+            return try giveUp(error, from: mark)
         }
+        if type.kind.map(isList) ?? false { return try items(of: type) }
+        count += 1
+        do throws(JSONError) { try object(of: type) } catch { try giveUp(error, from: mark) }
     }
 
-    private func isList(_ type: TypeMeta) -> Bool {
-        guard let kind = type.kind else { return false }
-        return kind.hasSuffix("List")
+    /// Notes an object that could not be read, and skips it.
+    private mutating func giveUp(_ error: JSONError, from mark: JSONMark) throws(BrokenDocument) {
+        // Counting brackets may still lead to the end of the object; if not, the document ends here.
+        reader.rewind(to: mark)
+        do throws(JSONError) { try reader.skipValue() } catch _ { throw BrokenDocument(error: error) }
+        note("object not read: \(error)", at: error.offset)
     }
+
+    private func isList(_ kind: String) -> Bool { kind.hasSuffix("List") }
 
     /// Reads the items of a list; the position is at its brace.
-    private mutating func items(of list: TypeMeta, from mark: JSONMark) throws(BrokenDocument) {
-        var inner = TypeMeta()
-        if let kind = list.kind, kind != "List" {
-            inner = TypeMeta(kind: String(kind.dropLast(4)), apiVersion: list.apiVersion)
-        }
+    private mutating func items(of list: TypeMeta) throws(BrokenDocument) {
+        var list = list
+        var hasItems = false
         do throws(JSONError) { try reader.beginObject() } catch { throw BrokenDocument(error: error) }
         while true {
             let isItems: Bool
             do throws(JSONError) {
-                guard let key = try reader.nextKey() else { return }
-                isItems = reader.isEqual(key, "items") && reader.peek() == .array
-                if !isItems { try reader.skipValue() }
+                guard let key = try reader.nextKey() else { break }
+                let isNamedItems = reader.isEqual(key, "items")
+                hasItems = hasItems || isNamedItems
+                isItems = isNamedItems && reader.peek() == .array
+                if isItems {
+                    if list.kind == "List", try !firstElementHasKind() { list = try typeBehindItems(list) }
+                } else {
+                    try reader.skipValue()
+                }
             } catch {
                 throw BrokenDocument(error: error)
             }
-            if isItems { try elements(of: inner) }
+            if isItems { try elements(of: elementType(of: list)) }
         }
+        if !hasItems, let kind = list.kind, kind != "List" {
+            // No list, but an object of a kind such as `AllowList`.
+            count += 1
+            found.otherKinds[kind, default: 0] += 1
+        }
+    }
+
+    /// What the items of a `ServiceList` are; those of a `List` say it themselves.
+    private func elementType(of list: TypeMeta) -> TypeMeta {
+        guard let kind = list.kind, kind != "List" else { return TypeMeta() }
+        return TypeMeta(kind: String(kind.dropLast(4)), apiVersion: list.apiVersion)
+    }
+
+    private mutating func firstElementHasKind() throws(JSONError) -> Bool {
+        let mark = reader.mark
+        defer { reader.rewind(to: mark) }
+        try reader.beginArray()
+        guard try reader.nextElement(), reader.peek() == .object else { return true }
+        return try type(within: TypeMeta()).kind != nil
+    }
+
+    /// Kind and API of a list that names them behind its items; the position is before the items.
+    private mutating func typeBehindItems(_ list: TypeMeta) throws(JSONError) -> TypeMeta {
+        let mark = reader.mark
+        defer { reader.rewind(to: mark) }
+        try reader.skipValue()
+        var type = TypeMeta(kind: nil, apiVersion: list.apiVersion)
+        while let key = try reader.nextKey() {
+            if reader.isEqual(key, "kind") {
+                type.kind = try reader.stringOrNull()
+            } else if reader.isEqual(key, "apiVersion") {
+                type.apiVersion = try reader.stringOrNull()
+            } else {
+                try reader.skipValue()
+            }
+        }
+        return type.kind.map(isList) ?? false ? type : list
     }
 
     /// Kind and API of the object at the position, read ahead where its list does not say.
@@ -139,7 +179,18 @@ struct ObjectReader {
         defer { reader.rewind(to: mark) }
         var type = TypeMeta()
         try reader.beginObject()
-        while let key = try reader.nextKey() {
+        do throws(JSONError) {
+            try readAhead(&type)
+        } catch {
+            // What is wrong behind the kind is found where it is read.
+            guard type.kind != nil else { throw error }
+        }
+        return type
+    }
+
+    /// Reads kind and API, and stops where nothing more can be learned.
+    private mutating func readAhead(_ type: inout TypeMeta) throws(JSONError) {
+        while type.kind == nil || type.apiVersion == nil, let key = try reader.nextKey() {
             if reader.isEqual(key, "kind") {
                 type.kind = try reader.stringOrNull()
             } else if reader.isEqual(key, "apiVersion") {
@@ -147,13 +198,16 @@ struct ObjectReader {
             } else if reader.isEqual(key, "addressType"), type.kind == nil {
                 // kubectl sorts keys: here an EndpointSlice's kind would come only behind all its endpoints. No other
                 // kind of the API has this field; the slice's reader looks at the kind again.
-                return TypeMeta(kind: "EndpointSlice", apiVersion: type.apiVersion)
+                type.kind = "EndpointSlice"
+                return
+            } else if reader.isEqual(key, "items"), reader.peek() == .array, type.kind.map(isList) ?? true {
+                // Nor is a list read twice to find its kind; `items(of:)` looks for it where it is needed.
+                type.kind = type.kind ?? "List"
+                return
             } else {
                 try reader.skipValue()
             }
-            if type.kind != nil, type.apiVersion != nil { break }
         }
-        return type
     }
 
     private mutating func object(of type: TypeMeta) throws(JSONError) {
@@ -183,6 +237,12 @@ struct ObjectReader {
 
     // MARK: What was not read
 
+    /// Makes the object at an offset the one that places and problems belong to.
+    mutating func beginObject(at offset: Int) {
+        begin = offset
+        problems.removeAll(keepingCapacity: true)
+    }
+
     /// The line where the object being read begins.
     mutating func source() -> SourceLine { SourceLine(artifact, line: lines.line(atOffset: begin)) }
 
@@ -196,7 +256,7 @@ struct ObjectReader {
     }
 
     /// Notes a reason with the line at an offset as its text.
-    private mutating func note(_ reason: String, at offset: Int) {
+    mutating func note(_ reason: String, at offset: Int) {
         let bytes = reader.bytes
         let place = max(0, min(offset, bytes.count))
         // A compact list is one long line: then the text begins shortly before the place.

@@ -9,18 +9,22 @@ enum YAMLText {
         var unread: [UnreadLine] = []
         for document in documents(bytes) {
             let text = String(decoding: bytes[document.range], as: UTF8.self)
+            let source = SourceLine(artifact, line: UInt32(clamping: document.line))
+            guard !YAMLAliases.standAsKeys(in: bytes[document.range]) else {
+                unread.append(
+                    UnreadLine(source, text: firstLine(text), reason: "not read: an alias or a collection is a key"))
+                continue
+            }
             do {
-                guard let node = try Yams.compose(yaml: text, .basic) else { continue }
+                // Between two marks may be nothing.
+                guard let node = try Yams.compose(yaml: text, .basic), node.scalar?.string != "" else { continue }
                 let length = writer.bytes.count
                 writer.firstLine = document.line
                 writer.write(node, depth: 0)
                 if let reason = writer.problem {
                     writer.problem = nil
                     writer.cut(to: length)
-                    unread.append(
-                        UnreadLine(
-                            SourceLine(artifact, line: UInt32(clamping: document.line)), text: firstLine(text),
-                            reason: reason))
+                    unread.append(UnreadLine(source, text: firstLine(text), reason: reason))
                 }
             } catch {
                 let place = Self.place(of: error)
@@ -32,6 +36,18 @@ enum YAMLText {
             }
         }
         return (writer.bytes, unread)
+    }
+
+    /// Gives notes that were made of the JSON the line of the YAML as their text.
+    static func quote(_ bytes: [UInt8], in unread: [UnreadLine]) -> [UnreadLine] {
+        guard !unread.isEmpty else { return [] }
+        let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+        return unread.map { note in
+            let index = Int(note.source.line) - 1
+            guard lines.indices.contains(index) else { return note }
+            let text = String(decoding: lines[index].prefix(500).drop { $0 <= 0x20 }, as: UTF8.self)
+            return UnreadLine(note.source, text: text, reason: note.reason)
+        }
     }
 
     private struct Document {
@@ -122,19 +138,46 @@ private struct JSONWriter {
             bytes.append(UInt8(ascii: "]"))
         case .mapping(let mapping):
             bytes.append(UInt8(ascii: "{"))
+            var keys = Set(mapping.keys.compactMap(\.scalar?.string))
             var isFirst = true
-            for (key, value) in mapping {
-                guard case .scalar(let name) = key else { continue }
-                if !isFirst { bytes.append(UInt8(ascii: ",")) }
-                isFirst = false
-                moveDown(to: name.mark?.line)
-                write(string: name.string)
-                bytes.append(UInt8(ascii: ":"))
-                write(value, depth: depth + 1)
-            }
+            write(mapping, depth: depth, isFirst: &isFirst)
+            writeMerged(mapping, depth: depth, isFirst: &isFirst, keys: &keys)
             bytes.append(UInt8(ascii: "}"))
         case .alias: bytes += Array("null".utf8)
         }
+    }
+
+    /// Writes the members of a mapping without its merge key (`<<`).
+    private mutating func write(_ mapping: Yams.Node.Mapping, depth: Int, isFirst: inout Bool) {
+        for (key, value) in mapping {
+            guard case .scalar(let name) = key, name.string != "<<" else { continue }
+            write(name, value, depth: depth, isFirst: &isFirst)
+        }
+    }
+
+    /// Writes what a mapping takes over from others, as far as it has no key of that name itself.
+    private mutating func writeMerged(
+        _ mapping: Yams.Node.Mapping, depth: Int, isFirst: inout Bool, keys: inout Set<String>
+    ) {
+        guard depth < JSONReader.depthLimit, problem == nil, let merged = mapping["<<"] else { return }
+        let others = merged.mapping.map { [$0] } ?? merged.sequence?.compactMap(\.mapping) ?? []
+        for other in others {
+            for (key, value) in other {
+                guard case .scalar(let name) = key, name.string != "<<" else { continue }
+                guard keys.insert(name.string).inserted else { continue }
+                write(name, value, depth: depth, isFirst: &isFirst)
+            }
+            writeMerged(other, depth: depth + 1, isFirst: &isFirst, keys: &keys)
+        }
+    }
+
+    private mutating func write(_ name: Yams.Node.Scalar, _ value: Yams.Node, depth: Int, isFirst: inout Bool) {
+        if !isFirst { bytes.append(UInt8(ascii: ",")) }
+        isFirst = false
+        moveDown(to: name.mark?.line)
+        write(string: name.string)
+        bytes.append(UInt8(ascii: ":"))
+        write(value, depth: depth + 1)
     }
 
     /// Adds newlines up to the line of a node; an alias stands above and gets none.

@@ -1,0 +1,153 @@
+import ClewBundle
+import ClewNet
+import ClewSnapshot
+
+extension ObjectReader {
+    /// The configurations among the documents of the text; ConfigMaps among them go to ``found``.
+    mutating func kubeProxyConfigurations() -> [KubeProxyConfiguration] {
+        var found: [KubeProxyConfiguration] = []
+        while !reader.isAtEnd() {
+            let start = reader.offset
+            do throws(JSONError) {
+                if let configuration = try kubeProxyDocument() { found.append(configuration) }
+            } catch {
+                note("kube-proxy configuration: \(error)", at: error.offset)
+                return found
+            }
+            guard reader.offset > start else { break }
+        }
+        return found
+    }
+
+    /// One document: a configuration, the answer of `/configz` around one, a ConfigMap, or something else.
+    private mutating func kubeProxyDocument() throws(JSONError) -> KubeProxyConfiguration? {
+        guard reader.peek() == .object else {
+            try reader.skipValue()
+            return nil
+        }
+        let mark = reader.mark
+        switch try topLevel() {
+        case .configuration:
+            reader.rewind(to: mark)
+            return try kubeProxyConfiguration()
+        case .configz(let inner):
+            reader.rewind(to: inner)
+            let configuration = try kubeProxyConfiguration()
+            reader.rewind(to: mark)
+            try reader.skipValue()
+            return configuration
+        case .configMap:
+            reader.rewind(to: mark)
+            beginObject(at: mark.offset)
+            try configMap()
+            return nil
+        case .other: return nil
+        }
+    }
+
+    private enum TopLevel {
+        case configuration, configMap, other
+        case configz(JSONMark)
+    }
+
+    /// What an object is; it is read to its end.
+    private mutating func topLevel() throws(JSONError) -> TopLevel {
+        var result = TopLevel.other
+        try reader.beginObject()
+        while let key = try reader.nextKey() {
+            if reader.isEqual(key, "kubeproxy.config.k8s.io"), reader.peek() == .object {
+                result = .configz(reader.mark)
+                try reader.skipValue()
+            } else if reader.isEqual(key, "kind"), reader.peek() == .string {
+                switch try reader.string() {
+                case "KubeProxyConfiguration": result = .configuration
+                case "ConfigMap": result = .configMap
+                default: break
+                }
+            } else {
+                try reader.skipValue()
+            }
+        }
+        return result
+    }
+
+    private mutating func kubeProxyConfiguration() throws(JSONError) -> KubeProxyConfiguration {
+        beginObject(at: reader.offset)
+        var configuration = KubeProxyConfiguration(source: source())
+        var iptables = Masquerade()
+        var nftables = Masquerade()
+        try reader.beginObject()
+        while let key = try reader.nextKey() {
+            if isNamed(key, "mode") {
+                configuration.mode = try string("mode")
+            } else if isNamed(key, "clustercidr") {
+                configuration.clusterCIDRs = try clusterCIDRs()
+            } else if isNamed(key, "nodeportaddresses") {
+                configuration.nodePortAddresses = try strings("nodePortAddresses[]")
+            } else if isNamed(key, "detectlocalmode") {
+                configuration.detectLocalMode = try string("detectLocalMode")
+            } else if isNamed(key, "hostnameoverride") {
+                configuration.hostnameOverride = try string("hostnameOverride")
+            } else if isNamed(key, "iptables") {
+                iptables = try masquerade("iptables")
+            } else if isNamed(key, "nftables") {
+                nftables = try masquerade("nftables")
+            } else {
+                try reader.skipValue()
+            }
+        }
+        let section = configuration.mode == "nftables" ? nftables : iptables
+        configuration.masqueradeAll = section.all
+        configuration.masqueradeBit = section.bit
+        for problem in problems {
+            note("kube-proxy configuration: \(problem.path): \(problem.reason)", at: problem.offset)
+        }
+        problems.removeAll()
+        return configuration
+    }
+
+    /// Whether a key is `name`, in whatever case: `/configz` wrote the names of the Go fields (`NodePortAddresses`) up to
+    /// version 1.30 and those of the API since.
+    private func isNamed(_ key: JSONText, _ name: StaticString) -> Bool {
+        guard key.length == name.utf8CodeUnitCount else { return false }
+        return name.withUTF8Buffer { letters in
+            zip(reader.rawBytes(of: key), letters).allSatisfy { $0 | 0x20 == $1 }
+        }
+    }
+
+    private struct Masquerade {
+        var all: Bool?
+        var bit: UInt8?
+    }
+
+    private mutating func masquerade(_ section: StaticString) throws(JSONError) -> Masquerade {
+        var result = Masquerade()
+        guard try beginObject(section) else { return result }
+        while let key = try reader.nextKey() {
+            if isNamed(key, "masqueradeall") {
+                result.all = try flag("masqueradeAll")
+            } else if isNamed(key, "masqueradebit") {
+                result.bit = try number("masqueradeBit", upTo: 31).map { UInt8(truncatingIfNeeded: $0) }
+            } else {
+                try reader.skipValue()
+            }
+        }
+        return result
+    }
+
+    /// One prefix, or one of each family parted by a comma.
+    private mutating func clusterCIDRs() throws(JSONError) -> [IPPrefix] {
+        let offset = reader.offset
+        var prefixes: [IPPrefix] = []
+        guard let text = try string("clusterCIDR") else { return [] }
+        for part in text.split(separator: ",") {
+            let word = String(part.filter { $0 != " " })
+            if let prefix = IPPrefix(word) {
+                prefixes.append(prefix)
+            } else {
+                problem("clusterCIDR", "not a prefix", at: offset)
+            }
+        }
+        return prefixes
+    }
+}

@@ -225,4 +225,38 @@ import Testing
         bundle["nodes/a/ip-neigh.txt"] = "192.168.50.1 dev eth0 FAILED\n"
         #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "203.0.113.9:80").verdict == .unknown)
     }
+
+    /// The SYN came in by the local route of table 100; the answer, from an address that the local table lacks, was never
+    /// sent.
+    @Test func aLocalRouteOfAnotherTableDoesNotLetAnswersOut() throws {
+        var bundle = Self.node("*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j MARK --set-mark 1\nCOMMIT\n")
+        bundle.append("local 10.9.0.0/16 dev lo table 100 scope host", to: "nodes/a/ip-route.txt")
+        bundle["nodes/a/ip-rule.txt"] = """
+            0: from all fwmark 0x1 lookup 100
+            0: from all lookup local
+            32766: from all lookup main
+
+            """
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.9.0.1:80").verdict == .unknown)
+    }
+
+    /// INPUT dropped the neighbour solicitation: the client's entry for the node was FAILED, and the connection timed out,
+    /// though TCP was let in.
+    @Test(arguments: [
+        ("-A INPUT -p tcp -j ACCEPT", TraceVerdict.unknown),
+        ("-A INPUT -p ipv6-icmp -j ACCEPT\n-A INPUT -p tcp -j ACCEPT", .works),
+    ])
+    func rulesThatStopNeighborDiscovery(rules: String, verdict: TraceVerdict) throws {
+        let bundle = Self.node6("*filter\n:INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n\(rules)\nCOMMIT\n")
+        let trace = try SimulatorTests.trace(bundle, from: "fd00:1::2", to: "[fd00:1::1]:80", via: "a")
+        #expect(trace.verdict == verdict)
+    }
+
+    /// The route to the other node's pods was deleted: the packets went to the default gateway, which knows no pods.
+    @Test func aMissingRouteBetweenNodesThatHaveThemIsNotMadeUpFor() throws {
+        var bundle = SimulatorTests.pair()
+        bundle.replace(
+            "10.244.2.0/24 via 192.168.50.12 dev eth0\n", with: "", in: "nodes/a/ip-route.txt")
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80").verdict == .unknown)
+    }
 }

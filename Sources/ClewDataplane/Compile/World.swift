@@ -133,6 +133,18 @@ final class World: Sendable {
         return result
     }
 
+    /// Whether a collected node has a route by way of another one: then the network between them need not know the pods.
+    var nodesRouteToEachOther: Bool {
+        hosts.values.contains { own in
+            self[own].router.routes.contains { route in
+                route.type == .unicast && route.destination.length > 0
+                    && route.nextHops.contains { hop in
+                        hop.gateway.map { gateway in hosts(having: gateway).contains { $0 != own } } ?? false
+                    }
+            }
+        }
+    }
+
     // MARK: - Whose an address is
 
     /// Collected host namespaces that have an address.

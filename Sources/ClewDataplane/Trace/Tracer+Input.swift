@@ -23,6 +23,7 @@ extension Tracer {
         state.packet.hasUnknownOutput = false
         log(.enter(namespace.index, link), &state)
         doubtUnmodelledPaths(on: link, of: namespace, &state)
+        doubtNeighborDiscovery(namespace, &state)
         for passed in traverse(.prerouting, namespace, state) {
             routeInput(passed, namespace)
         }

@@ -281,7 +281,12 @@ extension Tracer {
                 leaveToUncollected(state, "\(gateway), though \(destination) is a pod of \(node) itself,", exit)
                 return
             }
-            assume("the network between the nodes delivers \(destination) to \(node) (by \(gateway))", &state)
+            let way = "the network between the nodes delivers \(destination) to \(node) (by \(gateway))"
+            if world.nodesRouteToEachOther {
+                doubt("\(way), though nodes of this cluster route to each other's pods themselves", &state)
+            } else {
+                assume(way, &state)
+            }
             enter(host, state, towards: nil, sender: sender)
         case .uncollectedHost(let node): leaveToUncollected(state, "node \(node) (\(destination))", exit)
         case .uncollectedPod(let node, let name):

@@ -19,6 +19,13 @@ extension Tracer {
         for path in namespace.state.unmodelled where path.kind == .cgroup {
             doubt("a BPF program may redirect sockets: \(path.text)", source: path.source, &state)
         }
+        let source = state.packet.source
+        if source.family == .ipv4, namespace.router.isKnown(.ipv4), !source.isLoopback,
+            !namespace.router.isLocal(source)
+        {
+            // `ip_route_output_key_hash_rcu` asks the local table; a `local` route elsewhere only receives.
+            doubt("\(namespace.place) sends from \(source) only by a transparent socket: it is not its own", &state)
+        }
         for (routed, way) in routeOutput(state, namespace) {
             sendOut(routed, way, namespace)
         }

@@ -91,6 +91,9 @@ package struct IPAddress: Sendable, Hashable, Comparable, BitwiseCopyable {
     /// 224.0.0.0/4 or ff00::/8.
     package var isMulticast: Bool { family == .ipv4 ? v4 >> 28 == 0xE : high >> 56 == 0xFF }
 
+    /// 255.255.255.255; IPv6 has none.
+    package var isBroadcast: Bool { family == .ipv4 && v4 == .max }
+
     /// 169.254.0.0/16 or fe80::/10.
     package var isLinkLocal: Bool { family == .ipv4 ? v4 >> 16 == 0xA9FE : high >> 54 == 0x3FA }
 }

@@ -35,7 +35,7 @@ struct FlowFields {
             request.kind = try read(kind, "kind") { ServiceAddressKind(argument: $0) }
             request.family = try read(family, "family") { AddressFamily(argument: $0) }
             request.source = try read(source, "source") { IPAddress($0) }
-            request.sourcePort = try read(sport, "sport") { UInt16($0) }
+            request.sourcePort = try read(sport, "sport") { UInt16($0).flatMap { $0 > 0 ? $0 : nil } }
             if let proto = try read(proto, "proto", { FlowTransport(name: $0) }) { try request.require(proto) }
             return request
         } catch {
@@ -55,7 +55,7 @@ struct FlowFields {
         switch name {
         case "kind": "one of \(ServiceAddressKind.allCases.map(\.rawValue).joined(separator: ", "))"
         case "family": "4 or 6"
-        case "sport": "a port (0 to 65535)"
+        case "sport": "a port (1 to 65535)"
         case "proto": "one of \(FlowTransport.allCases.map(\.rawValue).joined(separator: ", "))"
         default: "an address"
         }

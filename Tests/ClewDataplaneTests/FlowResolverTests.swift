@@ -283,6 +283,12 @@ private struct Cluster {
         ("node/worker-a", "svc/shop/api:http/udp", "port http (80/tcp) of svc/shop/api speaks tcp, not udp"),
         ("10.1.0.5", "[fd00:96::10]:80", "share no address family: the destination has only IPv6"),
         ("224.0.0.1", "10.9.9.9:80", "is no host's address"),
+        ("255.255.255.255", "10.9.9.9:80", "is no host's address"),
+        ("node/worker-a", "0.0.0.0:80", "a process that connects to it reaches 127.0.0.1"),
+        ("node/worker-a", "[::]:80", "a process that connects to it reaches ::1"),
+        ("node/worker-a", "224.0.0.1:80", "is a group's address"),
+        ("node/worker-a", "[ff02::1]:80", "is a group's address"),
+        ("node/worker-a", "255.255.255.255:80/udp", "is a group's address"),
     ])
     func refuses(from: String, to: String, reason: String) {
         let message = cluster.refusal(from, to)

@@ -21,7 +21,19 @@ extension FlowResolver {
             guard !addresses.isEmpty else { throw FlowError("nothing says which address node \(name) has") }
             return addresses.map { FlowDestination($0, port: port, ipProtocol: nil) }
         case .address(let address):
+            try refuseGroups(address)
             return [FlowDestination(address, port: try numericPort(request), ipProtocol: nil)]
+        }
+    }
+
+    /// A connection has one other end; `connect()` takes the zero address for the host itself (`ip_route_output_key`).
+    private func refuseGroups(_ address: IPAddress) throws(FlowError) {
+        if address.isZero {
+            let loopback = address.family == .ipv4 ? "127.0.0.1" : "::1"
+            throw FlowError("\(address) is no host's address: a process that connects to it reaches \(loopback)")
+        }
+        guard !address.isMulticast, !address.isBroadcast else {
+            throw FlowError("\(address) is a group's address: a connection goes to one host")
         }
     }
 

@@ -64,7 +64,7 @@ extension FlowResolver {
         if address.isLoopback {
             throw FlowError("\(address) is on every node: say --from node/NAME --source \(address)")
         }
-        guard !address.isMulticast, !address.isZero else {
+        guard !address.isMulticast, !address.isBroadcast, !address.isZero else {
             throw FlowError("\(address) is no host's address: a connection cannot come from it")
         }
         switch owner(address) {

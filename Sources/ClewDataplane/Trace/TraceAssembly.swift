@@ -98,7 +98,8 @@ struct TraceAssembly {
     /// Decides what both ends of an unknown agree on; gives back the notes of those that matter.
     private func settleForks(_ assembled: inout [Assembled]) -> [Int32] {
         var open: [Int32] = []
-        while let fork = assembled.flatMap(\.forks.keys).max() {
+        // The latest first. Settling one adds none, so one list serves for all: there may be thousands.
+        for fork in Set(assembled.flatMap(\.forks.keys)).sorted(by: >) {
             let taken = assembled.indices.filter { assembled[$0].forks[fork] == true }
             let other = assembled.indices.filter { assembled[$0].forks[fork] == false }
             let note = (taken + other).first.flatMap { assembled[$0].forkNotes[fork] }

@@ -78,12 +78,15 @@ package struct InventoryEntry: Sendable, Hashable {
     package var status: Status
     package var lines: Int
     package var unread: Int
+    /// The node that the file was read for; `nil` for files of no node, and those that no parser reads.
+    package var node: String?
 
-    package init(path: String, format: String, status: Status, lines: Int, unread: Int) {
+    package init(path: String, format: String, status: Status, lines: Int, unread: Int, node: String? = nil) {
         self.path = path
         self.format = format
         self.status = status
         self.lines = lines
         self.unread = unread
+        self.node = node
     }
 }

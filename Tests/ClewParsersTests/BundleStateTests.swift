@@ -124,6 +124,36 @@ import Testing
         #expect(both.virtualServers?.count == 1)
     }
 
+    @Test func aCommandThatFailedMayNotHavePrintedAll() {
+        let snapshot = parse([
+            "bundle.json": """
+            {"artifacts":{"nodes/n/conntrack.txt":{"exitCode":1,"stderr":"interrupted\\n"},
+            "nodes/n/sysctl.txt":{"exitCode":255},"nodes/n/iptables-save.txt":{"exitCode":4},
+            "nodes/n/ip-rule.txt":{"exitCode":0}}}
+            """,
+            "nodes/n/conntrack.txt": "conntrack v1.4.6 (conntrack-tools): 0 flow entries have been shown.\n",
+            "nodes/n/sysctl.txt": "net.ipv4.ip_forward = 1\n", "nodes/n/iptables-save.txt": Snippet.nftDump,
+            "nodes/n/ip-rule.txt": "0: from all lookup local\n",
+        ])
+        #expect(
+            snapshot.unreadText == [
+                "nodes/n/conntrack.txt the command ended with exit code 1: what it printed may not be all",
+                "nodes/n/iptables-save.txt the command ended with exit code 4: what it printed may not be all",
+            ])
+        #expect(snapshot.unread.first?.text == "interrupted")
+    }
+
+    @Test func theListTellsWhoseEachFileIs() {
+        let snapshot = parse([
+            "a/sysctl.txt": "net.ipv4.ip_forward = 1\n", "b/sysctl.txt": "", "b/netns/p/sysctl.txt": "x = 1\n",
+            "cluster/nodes.json": Snippet.nodes, "README": "hello",
+        ])
+        #expect(
+            snapshot.inventory.map { "\($0.path) \($0.node ?? "-")" } == [
+                "README -", "a/sysctl.txt a", "b/netns/p/sysctl.txt b", "b/sysctl.txt b", "cluster/nodes.json -",
+            ])
+    }
+
     @Test func unreadLinesAreNamed() {
         let snapshot = parse([
             "nodes/n/sysctl.txt": "net.ipv4.ip_forward = 1\nwhat is this\n",

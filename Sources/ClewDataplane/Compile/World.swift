@@ -72,15 +72,14 @@ final class World: Sendable {
 
     private static func unreadLines(_ snapshot: ClusterSnapshot) -> [String: [UnreadFile]] {
         let byArtifact = Dictionary(grouping: snapshot.unread, by: \.source.artifact)
+        let owners = Dictionary(
+            snapshot.inventory.compactMap { entry in entry.node.map { (entry.path, $0) } },
+            uniquingKeysWith: { first, _ in first })
         var result: [String: [UnreadFile]] = [:]
         for (artifact, lines) in byArtifact.sorted(by: { $0.key < $1.key }) {
             let path = snapshot.path(of: artifact)
-            guard let first = lines.map(\.source).min() else { continue }
-            let own = snapshot.nodes.first { path.hasPrefix("nodes/\($0.name)/") }
-            // A folder that is one node's has its files at the top.
-            let node = own ?? (snapshot.nodes.count == 1 && !path.contains("/") ? snapshot.nodes.first : nil)
-            guard let node else { continue }
-            result[node.name, default: []].append(UnreadFile(path: path, count: lines.count, first: first))
+            guard let first = lines.map(\.source).min(), let node = owners[path] else { continue }
+            result[node, default: []].append(UnreadFile(path: path, count: lines.count, first: first))
         }
         return result
     }

@@ -148,12 +148,12 @@ struct BundleReader {
 
     private mutating func readNode(_ name: String, _ files: BundleLayout.NodeFiles) {
         let host = NamespaceAssembly(files.host, from: source)
-        log.add(host.log)
+        log.add(host.log, of: name)
         var node = NodeSnapshot(name: name, host: host.state)
         node.proxyMode = host.proxyMode
         for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {
             let assembly = NamespaceAssembly(files, from: source)
-            log.add(assembly.log)
+            log.add(assembly.log, of: name)
             node.pods.append(
                 PodNamespaceSnapshot(
                     name: folder, pod: podOfFolder[files.folder] ?? assembly.pod, state: assembly.state))
@@ -171,7 +171,7 @@ struct BundleReader {
             }
             return InventoryEntry(
                 path: artifact.path, format: entry.format, status: entry.status, lines: entry.lines,
-                unread: entry.unread)
+                unread: entry.unread, node: entry.node)
         }
         entries += bundle.problems.map {
             InventoryEntry(path: $0.path, format: "left out: \($0.reason)", status: .kept, lines: 0, unread: 0)

@@ -101,7 +101,8 @@ extension NamespaceAssembly {
             return false
         }
         ruleDumps.add(parsed.ruleSet, format)
-        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: parsed.unread)
+        let unread = parsed.unread + failure(format, id)
+        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: unread)
         return true
     }
 
@@ -194,15 +195,27 @@ extension NamespaceAssembly {
     /// Takes what was read, and writes down how it went.
     private mutating func note<Value>(_ parsed: ParsedFile<Value>, _ format: ArtifactFormat, _ id: ArtifactID) -> Value
     {
-        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: parsed.unread)
+        let unread = parsed.unread + failure(format, id)
+        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: unread)
         return parsed.value
     }
 
     private mutating func note<Value>(
         _ parsed: ParsedList<Value>, _ format: ArtifactFormat, _ id: ArtifactID
     ) -> [Value] {
-        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: parsed.unread)
+        let unread = parsed.unread + failure(format, id)
+        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: unread)
         return parsed.values
+    }
+
+    /// A note on a file whose command failed behind its first lines: what it would have printed is not known.
+    private func failure(_ format: ArtifactFormat, _ id: ArtifactID) -> [UnreadLine] {
+        // Some keys may not be read by anybody, and `sysctl -a` fails for them.
+        guard format.kind != .sysctls, let origin = source.origin(id), let code = origin.exitCode, code != 0 else {
+            return []
+        }
+        let reason = "the command ended with exit code \(code): what it printed may not be all"
+        return [UnreadLine(SourceLine(id, line: 0), text: (origin.standardError ?? "").trimmed, reason: reason)]
     }
 }
 

@@ -8,6 +8,8 @@ struct ReadLog {
         var status: InventoryEntry.Status
         var lines: Int
         var unread: Int
+        /// Whose file it is.
+        var node: String?
     }
 
     private(set) var entries: [ArtifactID: Entry] = [:]
@@ -25,8 +27,12 @@ struct ReadLog {
         note(id, format, .kept, lines: 0, unread: [])
     }
 
-    mutating func add(_ other: ReadLog) {
-        entries.merge(other.entries) { _, new in new }
+    /// Takes over what became of the files of a node.
+    mutating func add(_ other: ReadLog, of node: String) {
+        for (id, entry) in other.entries {
+            entries[id] = entry
+            entries[id]?.node = node
+        }
         unread += other.unread
     }
 }

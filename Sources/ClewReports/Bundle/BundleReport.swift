@@ -30,7 +30,9 @@ package struct BundleReport: Sendable {
         for entry in snapshot.inventory {
             if entry.status == .kept, entry.format.hasPrefix("left out") { continue }
             let parts = entry.path.split(separator: "/")
-            if parts.count > 2, parts[0] == "nodes" {
+            if let node = entry.node {
+                byNode[node, default: []].append(entry)
+            } else if parts.count > 2, parts[0] == "nodes" {
                 byNode[String(parts[1]), default: []].append(entry)
             } else if let only, parts.first != "cluster", entry.status == .read, !Self.isOfCluster(entry.format) {
                 byNode[only, default: []].append(entry)

@@ -47,6 +47,8 @@ package struct NodeSnapshot: Sendable {
     package var pods: [PodNamespaceSnapshot] = []
     /// `iptables`, `ipvs`, `nftables`, where the node says.
     package var proxyMode: String?
+    /// What its kube-proxy was told: by its `/configz`, else its file, else the cluster's ConfigMap.
+    package var proxyConfiguration: KubeProxyConfiguration?
 
     package init(name: String, host: NamespaceSnapshot) {
         self.name = name

@@ -18,9 +18,8 @@ import Testing
             #expect(snapshot.unreadText.prefix(5) == [], "\(folder)")
             guard let host = snapshot.nodes.first?.host else { continue }
             let isNative = folder.contains("--nftables")
-            if SharedData.bytes(folder + "/kube-proxy-proxymode.txt")?.isEmpty == false {
-                #expect(snapshot.nodes.first?.proxyMode == (isNative ? "nftables" : "iptables"), "\(folder)")
-            }
+            #expect(snapshot.nodes.first?.proxyMode == (isNative ? "nftables" : "iptables"), "\(folder)")
+            #expect(snapshot.nodes.first?.proxyConfiguration?.mode == (isNative ? "nftables" : "iptables"), "\(folder)")
             #expect(host.ruleSets.contains { $0.backend == .native } == isNative || folder.contains("iptables-nft"))
             #expect(host.links?.contains { $0.name == "eth0" && !$0.addresses.isEmpty } == true, "\(folder)")
             #expect(host.routedFamilies == [.ipv4, .ipv6], "\(folder)")

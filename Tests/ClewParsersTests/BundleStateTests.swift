@@ -154,6 +154,35 @@ import Testing
             ])
     }
 
+    @Test func kubeProxyIsAskedBeforeItsFileAndTheClustersConfigMap() throws {
+        let config = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: "
+        let configz = """
+            {"kubeproxy.config.k8s.io":{"kind":"KubeProxyConfiguration",
+             "apiVersion":"kubeproxy.config.k8s.io/v1alpha1","mode":"nftables"}}
+            """
+        let configMap = """
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: kube-proxy, namespace: kube-system}
+            data:
+              config.conf: |
+                apiVersion: kubeproxy.config.k8s.io/v1alpha1
+                kind: KubeProxyConfiguration
+                mode: ipvs
+
+            """
+        let files = [
+            "cluster/kube-proxy.yaml": configMap, "nodes/a/kube-proxy-config.yaml": config + "iptables\n",
+            "nodes/a/kube-proxy-configz.json": configz, "nodes/b/kube-proxy-config.yaml": config + "iptables\n",
+            "nodes/b/kube-proxy-proxymode.txt": "nftables\n", "nodes/c/sysctl.txt": "",
+            "nodes/d/kube-proxy-config.yaml": "a: 1\n",
+        ]
+        let snapshot = parse(files)
+        #expect(snapshot.nodes.map(\.proxyConfiguration?.mode) == ["nftables", "iptables", "ipvs", "ipvs"])
+        #expect(snapshot.nodes.map(\.proxyMode) == ["nftables", "nftables", nil, nil])
+        #expect(snapshot.unreadText == ["nodes/d/kube-proxy-config.yaml:1 no configuration of kube-proxy"])
+    }
+
     @Test func unreadLinesAreNamed() {
         let snapshot = parse([
             "nodes/n/sysctl.txt": "net.ipv4.ip_forward = 1\nwhat is this\n",

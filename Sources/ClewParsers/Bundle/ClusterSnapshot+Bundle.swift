@@ -28,6 +28,7 @@ struct BundleReader {
     private var source: ArtifactSource
     /// Pods by the full path of their namespace's folder.
     private var podOfFolder: [String: NamespacedName] = [:]
+    private var configMapConfiguration: KubeProxyConfiguration?
     private(set) var nodes: [NodeSnapshot] = []
     private(set) var objects = KubernetesObjects()
     private(set) var log = ReadLog()
@@ -73,6 +74,18 @@ struct BundleReader {
                 id, source.isJSON(id) ? "API objects (JSON)" : "API objects (YAML)", .read, lines: parsed.lines,
                 unread: parsed.unread)
         }
+        readConfigMap()
+    }
+
+    /// Reads the configuration in the ConfigMap that kubeadm makes, and others after its example.
+    ///
+    /// Its unread lines count as the file's that holds the ConfigMap.
+    private mutating func readConfigMap() {
+        let name = NamespacedName("kube-system", "kube-proxy")
+        guard let configMap = objects.configMaps.first(where: { $0.name == name }) else { return }
+        let parsed = KubeProxyConfigParser.parse(configMap)
+        configMapConfiguration = parsed.configuration
+        log.add(parsed.unread)
     }
 
     mutating func readNodes(overrideName: String?) {
@@ -151,6 +164,7 @@ struct BundleReader {
         log.add(host.log, of: name)
         var node = NodeSnapshot(name: name, host: host.state)
         node.proxyMode = host.proxyMode
+        node.proxyConfiguration = host.proxyConfiguration ?? configMapConfiguration
         for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {
             let assembly = NamespaceAssembly(files, from: source)
             log.add(assembly.log, of: name)
@@ -163,19 +177,29 @@ struct BundleReader {
 
     /// Every artifact and what became of it, and what the reader of the bundle left out.
     func inventory() -> [InventoryEntry] {
-        var entries = bundle.artifacts.enumerated().map { index, artifact in
-            let id = ArtifactID(rawValue: UInt32(truncatingIfNeeded: index))
-            guard let entry = log.entries[id] else {
-                let status: InventoryEntry.Status = source.isEmpty(id) ? .empty : .kept
-                return InventoryEntry(path: artifact.path, format: "unknown", status: status, lines: 0, unread: 0)
-            }
-            return InventoryEntry(
-                path: artifact.path, format: entry.format, status: entry.status, lines: entry.lines,
-                unread: entry.unread, node: entry.node)
+        var entries: [InventoryEntry] = []
+        entries.reserveCapacity(bundle.artifacts.count + bundle.problems.count)
+        for (index, artifact) in bundle.artifacts.enumerated() {
+            entries.append(inventoryEntry(ArtifactID(rawValue: UInt32(truncatingIfNeeded: index)), artifact.path))
         }
-        entries += bundle.problems.map {
-            InventoryEntry(path: $0.path, format: "left out: \($0.reason)", status: .kept, lines: 0, unread: 0)
+        for problem in bundle.problems {
+            let format = "left out: \(problem.reason)"
+            entries.append(InventoryEntry(path: problem.path, format: format, status: .kept, lines: 0, unread: 0))
         }
-        return entries.sorted { $0.path == $1.path ? $0.format < $1.format : $0.path < $1.path }
+        entries.sort { (a: InventoryEntry, b: InventoryEntry) -> Bool in
+            if a.path != b.path { return a.path < b.path }
+            return a.format < b.format
+        }
+        return entries
+    }
+
+    private func inventoryEntry(_ id: ArtifactID, _ path: String) -> InventoryEntry {
+        guard let entry = log.entries[id] else {
+            let status: InventoryEntry.Status = source.isEmpty(id) ? .empty : .kept
+            return InventoryEntry(path: path, format: "unknown", status: status, lines: 0, unread: 0)
+        }
+        return InventoryEntry(
+            path: path, format: entry.format, status: entry.status, lines: entry.lines, unread: entry.unread,
+            node: entry.node)
     }
 }

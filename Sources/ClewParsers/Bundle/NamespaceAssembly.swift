@@ -6,8 +6,13 @@ import ClewSnapshot
 struct NamespaceAssembly {
     var state = NamespaceSnapshot()
     private(set) var pod: NamespacedName?
-    /// As the kube-proxy on the node says, the most direct source first.
-    private(set) var proxyMode: String?
+    /// As the kube-proxy on the node says: `/proxyMode`, else the configuration.
+    var proxyMode: String? { saidMode ?? proxyConfiguration?.mode }
+    /// Of `/configz`, which is what is in force, else of its file.
+    var proxyConfiguration: KubeProxyConfiguration? { liveConfiguration ?? fileConfiguration }
+    private var saidMode: String?
+    private var liveConfiguration: KubeProxyConfiguration?
+    private var fileConfiguration: KubeProxyConfiguration?
     private(set) var log = ReadLog()
 
     private let source: ArtifactSource
@@ -183,13 +188,21 @@ extension NamespaceAssembly {
             if pod == nil { refuse("not NAMESPACE/NAME") }
         case .proxyMode:
             if ["iptables", "ipvs", "nftables", "userspace", "kernelspace"].contains(text) {
-                proxyMode = text
+                saidMode = text
             } else {
                 refuse("not a mode of kube-proxy")
             }
-        default: return log.keep(id, format.title)
+        default:
+            let parsed = KubeProxyConfigParser.parse(bytes, artifact: id)
+            unread = parsed.unread
+            if parsed.configuration == nil, unread.isEmpty { refuse("no configuration of kube-proxy") }
+            if format.kind == .proxyConfigz {
+                liveConfiguration = parsed.configuration
+            } else {
+                fileConfiguration = parsed.configuration
+            }
         }
-        log.note(id, format.title, .read, lines: LineCounter.lines(in: bytes), unread: unread)
+        log.note(id, source.title(format, id), .read, lines: LineCounter.lines(in: bytes), unread: unread)
     }
 
     /// Takes what was read, and writes down how it went.

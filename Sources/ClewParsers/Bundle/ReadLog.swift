@@ -27,6 +27,12 @@ struct ReadLog {
         note(id, format, .kept, lines: 0, unread: [])
     }
 
+    /// Adds lines of artifacts that are noted already.
+    mutating func add(_ lines: [UnreadLine]) {
+        for line in lines { entries[line.source.artifact]?.unread += 1 }
+        unread += lines
+    }
+
     /// Takes over what became of the files of a node.
     mutating func add(_ other: ReadLog, of node: String) {
         for (id, entry) in other.entries {

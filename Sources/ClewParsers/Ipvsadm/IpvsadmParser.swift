@@ -1,5 +1,5 @@
 package import ClewBundle
-package import ClewNet
+import ClewNet
 package import ClewSnapshot
 
 /// Reads the virtual servers of IPVS: `ipvsadm -Sn` (commands) and `ipvsadm -ln` (a table).

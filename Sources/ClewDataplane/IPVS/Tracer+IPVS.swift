@@ -21,6 +21,20 @@ extension Tracer {
             }
         }
         guard hook != .forward, packet.ipProtocol.hasPorts else { return [state] }
+        let client = SocketAddress(packet.source, packet.sourcePort)
+        let virtual = SocketAddress(packet.destination, packet.destinationPort)
+        let known = state.virtualConnections.first {
+            $0.namespace == namespace.index && $0.ipProtocol == packet.ipProtocol && $0.client == client
+                && $0.virtual == virtual
+        }
+        if let known, let server = virtualServer(for: packet, namespace),
+            let real = server.realServers.first(where: {
+                $0.address == known.real.address && ($0.port == known.real.port || $0.port == 0)
+            })
+        {
+            hand(state, to: real, of: virtual, hook, namespace)
+            return scheduledLocally(hook)
+        }
         guard let server = virtualServer(for: packet, namespace) else { return [state] }
         schedule(server, hook, namespace, state)
         return scheduledLocally(hook)

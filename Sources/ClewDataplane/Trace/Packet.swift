@@ -59,6 +59,7 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
 
     static let syn: UInt8 = 0x02
     static let synAck: UInt8 = 0x12
+    static let ack: UInt8 = 0x10
 
     /// The first packet of a connection.
     init(opening tuple: ConntrackTuple) {

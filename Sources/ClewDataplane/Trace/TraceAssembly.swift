@@ -142,6 +142,7 @@ struct TraceAssembly {
             }
         }
         describeEnds(walked, &result.branch)
+        judgeNext(walked, &result)
         let account = PathAccount(world: world, opening: walked.forward.state.opening, events: events)
         result.branch.hops = account.hops
         result.branch.translations = account.translations
@@ -191,6 +192,26 @@ struct TraceAssembly {
         }
     }
 
+    // MARK: - The third packet
+
+    /// A connection whose second packet from the client is lost does not work.
+    private func judgeNext(_ walked: WalkedBranch, _ result: inout Assembled) {
+        guard result.branch.outcome == .works, !walked.next.isEmpty else { return }
+        let lost = walked.next.filter { !tracer.arrived($0, where: walked.forward) }
+        guard let first = lost.first ?? walked.next.first(where: \.state.isUncertain) else { return }
+        result.branch.reason = "the handshake's last packet: \(first.reason)"
+        result.branch.decidedBy = first.decision
+        let isCertain =
+            lost.count == walked.next.count && !lost.contains { $0.state.isUncertain || $0.place == .uncollected }
+        result.branch.outcome = isCertain ? .fails : .unknown
+        for event in tracer.interpreter.domain.arena.events(to: first.state.path) {
+            switch event {
+            case .uncertain(let note), .unknown(_, _, let note): result.uncertain.append(note)
+            default: break
+            }
+        }
+    }
+
     // MARK: - The way back
 
     private func judge(
@@ -198,7 +219,7 @@ struct TraceAssembly {
     ) {
         let packet = reply.state.outer.first?.inner ?? reply.state.packet
         let expected = forward.state.opening.reversed
-        let isHome = arrivedHome(reply)
+        let isHome = tracer.arrivedHome(reply)
         var result = ReplyTrace(
             disposition: reply.disposition, reason: reply.reason, decidedBy: reply.decision, hops: [])
         var works = false
@@ -240,18 +261,6 @@ struct TraceAssembly {
         } else {
             result.reason =
                 "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"
-        }
-    }
-
-    private func arrivedHome(_ reply: WalkEnd) -> Bool {
-        switch (flow.origin, reply.place) {
-        case (.host(let node), .namespace(let index)): return world.hosts[node] == index
-        case (.pod(let node, let address, _), .namespace(let index)):
-            return world[index].node == node && world.pods(having: address).contains(index)
-        case (.pod(_, let address, _), .inferredPod(_, let own)): return own == address
-        case (.outside, .outside): return reply.disposition == .leavesSnapshot
-        case (.outside(let address, _), .uncollected): return reply.state.packet.destination == address
-        default: return false
         }
     }
 }

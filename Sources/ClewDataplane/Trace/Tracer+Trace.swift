@@ -28,8 +28,11 @@ extension Tracer {
                 branches.append(WalkedBranch(forward: forward, reply: nil))
                 continue
             }
-            let back = ends
-            branches += back.map { WalkedBranch(forward: forward, reply: $0) }
+            for reply in ends {
+                ends.removeAll(keepingCapacity: true)
+                goOn(reply, forward)
+                branches.append(WalkedBranch(forward: forward, reply: reply, next: ends))
+            }
         }
         let isIncomplete =
             branches.count >= Self.mostEnds || there.count >= Self.mostEnds || arrivals >= Self.mostArrivals
@@ -169,10 +172,59 @@ extension Tracer {
     }
 }
 
+extension Tracer {
+    // MARK: - The third packet
+
+    /// Sends the packet that completes a TCP handshake: rules may treat it in another way than the first.
+    private mutating func goOn(_ reply: WalkEnd, _ forward: WalkEnd) {
+        guard flow.ipProtocol == .tcp, arrivedHome(reply),
+            reply.state.packet.tuple == forward.state.opening.reversed
+        else { return }
+        var state = reply.state
+        state.packet = Packet(answering: reply.state.packet)
+        state.packet.tcpFlags = Packet.ack
+        state.outer = []
+        state.forgetConnection()
+        state.layer2Steps = 0
+        state.visits = []
+        state.nextHop = nil
+        switch reply.place {
+        case .namespace(let index): sendLocally(state, from: world[index])
+        case .inferredPod(let attachment, let address): sendFromInferredPod(state, attachment, address)
+        case .outside, .uncollected:
+            guard case .outside(let address, let via) = flow.origin, let host = world.host(via) else { return }
+            move(to: host)
+            receive(state, on: entryLink(for: address, host), of: host)
+        case .nowhere, .untranslated: return
+        }
+    }
+
+    /// Whether the third packet got where the first one did.
+    func arrived(_ next: WalkEnd, where forward: WalkEnd) -> Bool {
+        next.disposition == forward.disposition && next.place == forward.place
+            && next.state.packet.tuple == forward.state.packet.tuple
+    }
+
+    /// Whether an answer reached the host or pod that asked, or left for the client outside.
+    func arrivedHome(_ reply: WalkEnd) -> Bool {
+        switch (flow.origin, reply.place) {
+        case (.host(let node), .namespace(let index)): return world.hosts[node] == index
+        case (.pod(let node, let address, _), .namespace(let index)):
+            return world[index].node == node && world.pods(having: address).contains(index)
+        case (.pod(_, let address, _), .inferredPod(_, let own)): return own == address
+        case (.outside, .outside): return reply.disposition == .leavesSnapshot
+        case (.outside(let address, _), .uncollected): return reply.state.packet.destination == address
+        default: return false
+        }
+    }
+}
+
 /// A branch there and back.
 struct WalkedBranch {
     var forward: WalkEnd
     var reply: WalkEnd?
+    /// How the third packet of a TCP connection can end; empty where none was sent.
+    var next: [WalkEnd] = []
 
     var leaf: PathIndex { reply?.state.path ?? forward.state.path }
 }

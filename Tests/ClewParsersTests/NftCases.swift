@@ -192,7 +192,11 @@ enum NftCases {
         meta pkttype multicast drop
             packetType(multicast); → drop
         meta pkttype { broadcast, multicast } drop
-            UNMODELLED meta pkttype { broadcast, multicast }; → drop
+            ! packetType(unicast); → drop
+        ip frag-off & 0x1fff != 0 drop
+            family(AddressFamily.ipv4); fragment; → drop
+        ip frag-off & 0x2000 != 0 drop
+            UNMODELLED ip frag-off & 0x2000 != 0; → drop
         ether saddr 02:00:00:00:00:01 accept
             mac 02:00:00:00:00:01; → accept
         meta skuid 1000 accept

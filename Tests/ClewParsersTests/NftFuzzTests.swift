@@ -122,4 +122,28 @@ import Testing
         let time = ContinuousClock.now - start
         #expect(time < .seconds(20), "\(unit) took \(time)")
     }
+
+    /// Rules that go on and on, inside one expression and out of it; no part of them is lost.
+    @Test(arguments: [
+        ("meta mark set ", "(", ""), ("meta mark ", "& 1 ", "accept"), ("", "meta mark set 1 ", "accept"),
+        ("", "tcp dport 1 ", "accept"), ("", "udp dport 1 tcp dport 1 ", "accept"), ("tcp dport ", "{", ""),
+        ("tcp dport { ", "1, ", "} accept"), ("ip saddr ", "10.0.0.1 . ", "accept"), ("meta mark set ", "1 | ", "1"),
+        ("ip saddr vmap { ", "10.0.0.1 : jump x, ", "} drop"),
+    ])
+    func longRules(_ parts: (head: String, unit: String, tail: String)) {
+        let rule = parts.head + String(repeating: parts.unit, count: 20_000) + parts.tail
+        let parsed = NftStatementTests.parse("table ip t {\nchain c {\n\(rule)\n}\n}\n")
+        Self.checkConsistency(parsed, parts.unit)
+        #expect(!parsed.ruleSet.rules.isEmpty, "\(parts)")
+    }
+
+    @Test func longJSONExpressions() {
+        let head =
+            #"{"nftables":[{"rule":{"family":"ip","table":"t","chain":"c","expr":[{"match":{"op":"==","right":1,"left":"#
+        let wide = #"{"|":["# + String(repeating: "1,", count: 20_000) + "1]}}}]}}]}"
+        let parsed = NftStatementTests.parse(head + wide)
+        Self.checkConsistency(parsed, "wide")
+        #expect(parsed.unread.isEmpty && parsed.ruleSet.rules.count == 1)
+        Self.check(Array((head + String(repeating: #"{"&":[1,"#, count: 20_000)).utf8), "deep")
+    }
 }

@@ -76,6 +76,12 @@ extension NftBuilder {
         guard let negated = operation.equality else { return nil }
         switch selector {
         case "meta pkttype":
+            // The fourth type, otherhost, never gets as far as the IP hooks.
+            if case .set(let items) = right, items.count == 2,
+                Set(items.map(\.key)) == [.word("broadcast"), .word("multicast")]
+            {
+                return Match(.packetType(.unicast), negated: !negated)
+            }
             guard case .word(let word) = right else { return nil }
             switch word {
             case "host", "unicast": return Match(.packetType(.unicast), negated: negated)
@@ -98,6 +104,14 @@ extension NftBuilder {
             return reversePath(selector, right, negated)
         default: return nil
         }
+    }
+
+    /// `ip frag-off & 0x1fff != 0` is iptables' `-f`.
+    func fragment(_ mask: NftNode, _ operation: NftOperator, _ right: NftNode) -> Match? {
+        guard let negated = operation.equality, NftDatatype.number.constant(mask) == 0x1FFF,
+            NftDatatype.number.constant(right) == 0
+        else { return nil }
+        return Match(.fragment, negated: !negated)
     }
 
     /// `fib saddr . iif oif missing` is `-m rpfilter --invert` (`nft_fib_ipv4.c`).

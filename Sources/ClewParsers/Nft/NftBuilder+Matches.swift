@@ -56,6 +56,11 @@ extension NftBuilder {
             return numgen(isRandom, modulus, offset, operation, right)
         }
         if case .selector(let selector) = left, let match = special(selector, operation, right) { return match }
+        if case .binary(.and, .selector("ip frag-off"), let mask) = left {
+            let match = fragment(mask, operation, right)
+            if match != nil { addFamily(.ipv4, in: table, to: &dependencies) }
+            return match
+        }
         guard let fields = fields(left, in: table, dependencies: &dependencies) else { return nil }
         switch right {
         case .setName(let name):

@@ -10,6 +10,7 @@ struct NftPart {
 extension NftBuilder {
     /// More actions than any rule has; the time to repeat their matches grows with the square.
     private static let partLimit = 64
+    private static let statementLimit = 512
 
     /// Adds a rule to a chain.
     ///
@@ -25,9 +26,12 @@ extension NftBuilder {
     mutating func add(_ rule: NftRule, to chain: ChainID, text range: TextRange? = nil, comment: TextRange? = nil) {
         let range = range ?? append(rule.text)
         let comment = comment ?? rule.comment.map { append($0) } ?? .none
+        let emit = Emission(line: rule.line, text: range, comment: comment)
+        guard rule.statements.count <= Self.statementLimit else {
+            return emit.append(NftPart(target: .unmodelled(unmodelled("too long a rule"))), to: chain, &self)
+        }
         var parts = self.parts(rule, in: chain)
         var chain = chain
-        let emit = Emission(line: rule.line, text: range, comment: comment)
         if parts.count > Self.partLimit {
             parts = [NftPart(matches: parts[0].matches, target: .unmodelled(unmodelled(rule.text)))]
         }

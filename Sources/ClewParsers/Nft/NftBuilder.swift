@@ -283,6 +283,10 @@ struct NftBuilder {
     /// The rule set with the rules of each chain behind one another.
     consuming func finish(lines: Int) -> ParsedRuleSet {
         addDoubts()
+        // A look-up in a map that changes with the traffic may find by now what is not listed.
+        for i in ruleSet.nftSets.indices where ruleSet.nftSets[i].isDynamic && !setTypes[i].data.isEmpty {
+            ruleSet.nftSets[i].isComplete = false
+        }
         var total = 0
         for rules in chainRules { total += rules.count }
         ruleSet.rules.reserveCapacity(total)

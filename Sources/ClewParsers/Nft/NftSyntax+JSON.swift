@@ -52,7 +52,7 @@ extension NftNode {
     private static func binary(_ key: String, _ value: NftJSON) -> NftNode? {
         guard let operation = NftBinary(rawValue: key) else { return nil }
         let operands = value.elements
-        guard operands.count >= 2 else { return nil }
+        guard (2...16).contains(operands.count) else { return nil }
         return operands.dropFirst().reduce(NftNode(operands[0])) { .binary(operation, $0, NftNode($1)) }
     }
 

@@ -106,6 +106,7 @@ extension NftTextParser {
         var isDynamic = false
         var elements: [NftItem] = []
         var isClosed = false
+        var isWhole = true
         while token.kind != .end {
             if isBreak {
                 advance()
@@ -128,19 +129,25 @@ extension NftTextParser {
             } else if isWord("elements") {
                 advance()
                 _ = take("=")
-                if take("{") { elements += items() } else { unread("no '{' behind the elements") }
+                if take("{") {
+                    elements += items()
+                } else {
+                    unread("no '{' behind the elements")
+                    isWhole = false
+                }
             } else if isWord("size") || isWord("policy") || isWord("gc-interval") || isWord("auto-merge")
                 || isWord("comment") || isWord("counter") || isWord("limit") || isWord("quota") || isWord("last")
             {
                 skipStatement()
             } else {
                 unread("not part of a set")
+                isWhole = false
                 if token.start == lastEnd { advance() }
             }
         }
         let set = builder.declareSet(name, in: table, key: key, data: data, isDynamic: isDynamic, line: line)
         builder.addElements(elements, to: set)
-        if !isClosed { builder.markBroken(set: set) }
+        if !isClosed || !isWhole { builder.markBroken(set: set) }
     }
 
     /// `ipv4_addr . inet_service : verdict`, or expressions behind `typeof`.

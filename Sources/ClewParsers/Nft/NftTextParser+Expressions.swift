@@ -30,9 +30,13 @@ extension NftTextParser {
     private mutating func binary(_ words: Words, level: Int) -> NftNode? {
         guard level < Self.levels.count else { return primary(words) }
         guard var left = binary(words, level: level + 1) else { return nil }
+        // Each operator nests the expression one deeper.
+        var operators = 0
         while let operation = Self.levels[level].first(where: { candidate in
             token.kind == .symbol ? token.symbol == candidate.symbol : isWord(candidate.word)
         })?.operation {
+            operators += 1
+            guard operators <= Self.depthLimit else { return nil }
             advance()
             guard let right = binary(words == .selectors ? .values : words, level: level + 1) else { return nil }
             left = .binary(operation, left, right)

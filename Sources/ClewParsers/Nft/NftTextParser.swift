@@ -5,7 +5,7 @@ import ClewSnapshot
 /// Reads what `nft list ruleset` prints, and the commands of `nft -f` that add to a rule set.
 struct NftTextParser {
     /// How deep brackets and braces may nest.
-    static let depthLimit = 32
+    static let depthLimit = 16
 
     var builder: NftBuilder
     var lexer: NftLexer

@@ -2,6 +2,7 @@ import ClewBundle
 import ClewNet
 import ClewParsers
 import ClewSnapshot
+import ClewTestSupport
 import Testing
 
 @Suite struct KubernetesParserTests {
@@ -317,6 +318,20 @@ import Testing
     }
 
     // MARK: Merging
+
+    @Test(arguments: [51, 52, 53] as [UInt64])
+    func objectsOfAnyOrderAreSorted(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let names = (0..<200).map { _ in "s\(Int.random(in: 0..<150, using: &random))" }
+        let items = names.enumerated().map { i, name in
+            #"{"kind":"Namespace","metadata":{"name":"\#(name)","resourceVersion":"\#(i)"}}"#
+        }
+        let found = Self.parse(items.joined(separator: "\n")).objects.namespaces
+        #expect(found.map(\.name) == Set(names).sorted(), "seed \(seed)")
+        // The line tells the element: each name's last.
+        let lines = found.map { names.lastIndex(of: $0.name).map { UInt32($0 + 1) } ?? 0 }
+        #expect(found.map(\.source.line) == lines, "seed \(seed)")
+    }
 
     @Test func theSameObjectIsKeptOnce() {
         func service(_ version: String, _ type: String) -> KubernetesObjects {

@@ -34,6 +34,15 @@ extension JSONReader {
         return try unescape(text)
     }
 
+    /// Reads a string of which a text has few different ones.
+    mutating func string(from pool: inout StringPool) throws(JSONError) -> String {
+        let text = try text()
+        guard !text.isEscaped else { return try string(of: text) }
+        return bytes.withUnsafeBufferPointer { buffer in
+            pool.string(UnsafeBufferPointer(rebasing: buffer[text.start..<text.start &+ text.length]))
+        }
+    }
+
     /// Whether a key or string is `literal`.
     ///
     /// Compares bytes: a text spelled with escapes equals nothing, unless it is unescaped first.

@@ -49,13 +49,34 @@ extension Array where Element: NamedObject {
         // kubectl prints sorted by name; then there is nothing to do.
         guard !zip(names, names.dropFirst()).allSatisfy({ $0 < $1 }) else { return }
         let order = indices.sorted { a, b in names[a] == names[b] ? a < b : names[a] < names[b] }
+        arrange(order)
+        if zip(order, order.dropFirst()).contains(where: { names[$0] == names[$1] }) { keepOneOfEach() }
+    }
+
+    /// Puts the element that is at `order[place]` at `place`, by swaps: copies of objects cost more than the sorting.
+    private mutating func arrange(_ order: [Int]) {
+        var order = order
+        for start in indices {
+            var place = start
+            while order[place] != start {
+                let next = order[place]
+                swapAt(place, next)
+                order[place] = place
+                place = next
+            }
+            order[place] = place
+        }
+    }
+
+    /// Of neighbours with the same name, which are in the order they were found, keeps the one to be kept.
+    private mutating func keepOneOfEach() {
         var result: [Element] = []
         result.reserveCapacity(count)
-        for (place, index) in order.enumerated() {
-            if place > 0, names[order[place - 1]] == names[index], let last = result.last {
-                if self[index].replaces(last) { result[result.count - 1] = self[index] }
+        for object in self {
+            if let last = result.last, last.identity == object.identity {
+                if object.replaces(last) { result[result.count - 1] = object }
             } else {
-                result.append(self[index])
+                result.append(object)
             }
         }
         self = result

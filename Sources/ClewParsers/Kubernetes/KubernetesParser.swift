@@ -33,8 +33,8 @@ package enum KubernetesParser {
         reader.found.sort()
         unread += isConverted ? YAMLText.quote(bytes, in: reader.unread) : reader.unread
         unread.sort { $0.source < $1.source }
-        return ParsedObjects(
-            objects: reader.found, unread: unread, lines: LineCounter.lines(in: bytes), count: reader.count)
+        let lines = isConverted ? LineCounter.lines(in: bytes) : reader.lineCount()
+        return ParsedObjects(objects: reader.found, unread: unread, lines: lines, count: reader.count)
     }
 
     /// Whether the text begins with a brace and a quote, as block-style YAML cannot.

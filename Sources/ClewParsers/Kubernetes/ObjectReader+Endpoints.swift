@@ -253,10 +253,4 @@ extension ObjectReader {
         }
         return endpoints
     }
-
-    /// A string that many objects share.
-    @inline(__always)
-    mutating func repeatedString(_ path: StaticString) throws(JSONError) -> String? {
-        try string(path)
-    }
 }

@@ -31,6 +31,12 @@ extension ObjectReader {
         return try reader.string()
     }
 
+    /// A string that many objects share, such as the name of a node.
+    mutating func repeatedString(_ path: StaticString) throws(JSONError) -> String? {
+        if try isAbsent(.string, path, "expected a string") { return nil }
+        return try reader.string(from: &pool)
+    }
+
     @inline(__always)
     mutating func flag(_ path: StaticString) throws(JSONError) -> Bool? {
         if try isAbsent(.bool, path, "expected true or false") { return nil }

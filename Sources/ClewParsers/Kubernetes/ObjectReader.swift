@@ -13,6 +13,7 @@ struct ObjectReader {
     var unread: [UnreadLine] = []
     var count = 0
     private var lines: LineCounter
+    var pool = StringPool()
     /// Of the object being read; written to ``unread`` when its name is known.
     var problems: [FieldProblem] = []
     /// Where the object being read begins.
@@ -241,6 +242,13 @@ struct ObjectReader {
     mutating func beginObject(at offset: Int) {
         begin = offset
         problems.removeAll(keepingCapacity: true)
+    }
+
+    /// Lines of the text; cheap behind the last object.
+    mutating func lineCount() -> Int {
+        let bytes = reader.bytes
+        let last = Int(lines.line(atOffset: bytes.count))
+        return bytes.last == nil || bytes.last == 0x0A ? last - 1 : last
     }
 
     /// The line where the object being read begins.

@@ -29,7 +29,7 @@ let package = Package(
         .target(
             name: "ClewReports", dependencies: ["ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
             swiftSettings: strict),
-        .target(name: "ClewIntent", dependencies: ["ClewSnapshot", "ClewNet"], swiftSettings: strict),
+        .target(name: "ClewIntent", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
         .target(
             name: "ClewKubeProxy", dependencies: ["ClewIntent", "ClewSnapshot", "ClewNet"], swiftSettings: strict),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

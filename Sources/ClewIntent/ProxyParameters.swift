@@ -10,12 +10,19 @@ package enum LocalTrafficDetection: Sendable, Hashable {
     case none
 }
 
+/// How kube-proxy programs the kernel (`mode`).
+package enum ProxyMode: String, Sendable, Hashable, CaseIterable {
+    case iptables, ipvs, nftables
+}
+
 /// What kube-proxy on one node works with, besides the API's objects.
 package struct ProxyParameters: Sendable, Hashable {
     package var nodeName: String
     package var zone: String?
     package var nodeAddresses: [IPAddress]
     package var localDetection: LocalTrafficDetection
+    package var mode = ProxyMode.iptables
+    package var version = ProxyVersion.v1_36
     package var masqueradeAll = false
     /// 0 to 31.
     package var masqueradeBit: UInt8 = 14
@@ -24,6 +31,8 @@ package struct ProxyParameters: Sendable, Hashable {
     /// NodePorts on 127.0.0.0/8 (iptables mode, IPv4).
     package var localhostNodePorts = true
     package var conntrackIsLiberal = false
+    /// IPVS mode: `ipvs.scheduler`.
+    package var scheduler = "rr"
 
     package init(nodeName: String, nodeAddresses: [IPAddress], localDetection: LocalTrafficDetection) {
         self.nodeName = nodeName

@@ -10,7 +10,8 @@ package enum ServiceIntents {
         in objects: KubernetesObjects, family: AddressFamily, for parameters: ProxyParameters
     ) -> [ServicePortIntent] {
         var slices: [NamespacedName: [EndpointSlice]] = [:]
-        for slice in objects.endpointSlices
+        let known = objects.endpointSlices.isEmpty ? mirrored(objects, family) : objects.endpointSlices
+        for slice in known
         where slice.addressType == (family == .ipv4 ? "IPv4" : "IPv6") && !isForeign(slice.labels) {
             guard let service = slice.serviceName else { continue }
             slices[NamespacedName(slice.name.namespace, service), default: []].append(slice)
@@ -20,7 +21,7 @@ package enum ServiceIntents {
             guard let clusterIP = service.clusterIPs.first(where: { $0.family == family }) else { continue }
             for port in service.ports {
                 let endpoints = endpoints(of: port, in: slices[service.name] ?? [], parameters)
-                result.append(intent(service, port, clusterIP, endpoints, family))
+                result.append(intent(service, port, clusterIP, endpoints, family, parameters))
             }
         }
         return result.sorted { $0.name < $1.name }
@@ -37,21 +38,22 @@ package enum ServiceIntents {
 
     private static func intent(
         _ service: Service, _ port: ServicePort, _ clusterIP: IPAddress, _ endpoints: [EndpointIntent],
-        _ family: AddressFamily
+        _ family: AddressFamily, _ parameters: ProxyParameters
     ) -> ServicePortIntent {
         let isLocal = service.externalTrafficPolicy == "Local"
         return ServicePortIntent(
             name: ServicePortName(service.name, port: port.name, ipProtocol: port.ipProtocol), clusterIP: clusterIP,
             port: port.port, nodePort: port.nodePort == 0 ? nil : port.nodePort,
             externalIPs: service.externalIPs.filter { $0.family == family },
-            loadBalancerIPs: service.loadBalancerIngress.filter { $0.ipMode != "Proxy" }.compactMap(\.address)
-                .filter { $0.family == family },
+            loadBalancerIPs: service.loadBalancerIngress
+                .filter { $0.ipMode != "Proxy" || !parameters.version.honoursIPMode }
+                .compactMap(\.address).filter { $0.family == family },
             sourceRanges: service.loadBalancerSourceRanges.compactMap { IPPrefix(trimmed($0)) }
                 .filter { $0.family == family },
             affinitySeconds: service.sessionAffinity == "ClientIP" ? service.sessionAffinityTimeout ?? 10_800 : nil,
             internalPolicyIsLocal: service.internalTrafficPolicy == "Local", externalPolicyIsLocal: isLocal,
             healthCheckNodePort: isLocal && service.healthCheckNodePort != 0 ? service.healthCheckNodePort : nil,
-            endpoints: endpoints)
+            endpoints: endpoints, source: service.source)
     }
 
     private static func trimmed(_ text: String) -> String {
@@ -72,12 +74,56 @@ package enum ServiceIntents {
                         address: SocketAddress(address, number), isLocal: endpoint.nodeName == parameters.nodeName,
                         isReady: isReady, isServing: endpoint.conditions.serving ?? isReady,
                         isTerminating: endpoint.conditions.terminating ?? false, hintZones: endpoint.hintZones,
-                        hintNodes: endpoint.hintNodes)
+                        hintNodes: endpoint.hintNodes, slice: slice.name, source: slice.source)
                     // One address in two slices: the ready one counts.
                     if byAddress[intent.address].map({ !$0.isReady }) ?? true { byAddress[intent.address] = intent }
                 }
             }
         }
         return byAddress.values.sorted { $0.address.description < $1.address.description }
+    }
+
+    /// Endpoints written as slices, for a bundle of a time or a tool without slices.
+    private static func mirrored(_ objects: KubernetesObjects, _ family: AddressFamily) -> [EndpointSlice] {
+        objects.endpoints.flatMap { endpoints in
+            endpoints.subsets.map { subset in
+                var slice = EndpointSlice(
+                    name: endpoints.name, addressType: family == .ipv4 ? "IPv4" : "IPv6", source: endpoints.source)
+                slice.serviceName = endpoints.name.name
+                slice.ports = subset.ports
+                let notReady = subset.notReady.map { endpoint in
+                    var endpoint = endpoint
+                    endpoint.conditions.ready = false
+                    return endpoint
+                }
+                slice.endpoints = (subset.ready + notReady).filter { $0.addresses.first?.family == family }
+                return slice
+            }
+        }
+    }
+
+    /// Services that this proxy leaves alone in one family, and why.
+    package static func unserved(in objects: KubernetesObjects, family: AddressFamily) -> [UnservedService] {
+        objects.services.compactMap { service in
+            let name = service.name.description
+            func because(_ field: String, _ sentence: String) -> UnservedService {
+                UnservedService(name, ContractReason("Service \(name)", field, sentence, source: service.source))
+            }
+            if service.type == "ExternalName" || service.externalName != nil {
+                return because("spec.type", "an ExternalName Service is a name in DNS and has no address")
+            }
+            if service.isHeadless {
+                return because("spec.clusterIP", "a headless Service has no address; clients go to its endpoints")
+            }
+            if service.labels["service.kubernetes.io/service-proxy-name"] != nil {
+                return because(
+                    "metadata.labels[service.kubernetes.io/service-proxy-name]", "another proxy serves it")
+            }
+            guard service.clusterIPs.contains(where: { $0.family == family }) else {
+                let text = family == .ipv4 ? "IPv4" : "IPv6"
+                return because("spec.clusterIPs", "it has no \(text) address")
+            }
+            return nil
+        }
     }
 }

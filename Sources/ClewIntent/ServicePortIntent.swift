@@ -1,3 +1,4 @@
+package import ClewBundle
 package import ClewNet
 package import ClewSnapshot
 
@@ -29,6 +30,9 @@ package struct EndpointIntent: Sendable, Hashable {
     package var isTerminating: Bool
     package var hintZones: [String]
     package var hintNodes: [String]
+    /// The EndpointSlice, or Endpoints, that names it.
+    package var slice: NamespacedName
+    package var source: SourceLine
 }
 
 /// What the API asks of one Service port, in one family.
@@ -48,6 +52,7 @@ package struct ServicePortIntent: Sendable {
     package var healthCheckNodePort: UInt16?
     /// Sorted by address text, as kube-proxy sorts them (`endpointslicecache.go`).
     package var endpoints: [EndpointIntent]
+    package var source: SourceLine
 
     /// Whether anything outside the cluster can reach it (`ServicePort.ExternallyAccessible`).
     package var isExternallyAccessible: Bool {
@@ -55,59 +60,4 @@ package struct ServicePortIntent: Sendable {
     }
     package var usesClusterEndpoints: Bool { !internalPolicyIsLocal || isExternallyAccessible }
     package var usesLocalEndpoints: Bool { internalPolicyIsLocal || (externalPolicyIsLocal && isExternallyAccessible) }
-}
-
-/// The endpoints a Service port uses on one node (`topology.go`, CategorizeEndpoints).
-package struct SelectedEndpoints: Sendable {
-    package var cluster: [EndpointIntent] = []
-    package var local: [EndpointIntent] = []
-    /// Those that some rule of this node leads to.
-    package var reachable: [EndpointIntent] = []
-    /// Whether the Service has any endpoint to use, here or elsewhere.
-    package var hasAny = false
-}
-
-extension ServicePortIntent {
-    /// Chooses the endpoints for a node.
-    package func selected(for parameters: ProxyParameters) -> SelectedEndpoints {
-        var result = SelectedEndpoints()
-        guard !endpoints.isEmpty else { return result }
-        if usesClusterEndpoints {
-            result.cluster = endpoints.filter { $0.isReady && isAvailable($0, parameters) }
-            if result.cluster.isEmpty { result.cluster = endpoints.filter { $0.isServing && $0.isTerminating } }
-            result.hasAny = !result.cluster.isEmpty
-        }
-        guard usesLocalEndpoints else {
-            result.reachable = result.cluster
-            return result
-        }
-        result.local = endpoints.filter { $0.isLocal && $0.isReady }
-        if result.local.isEmpty {
-            result.local = endpoints.filter { $0.isLocal && $0.isServing && $0.isTerminating }
-        }
-        if !result.local.isEmpty { result.hasAny = true }
-        guard usesClusterEndpoints else {
-            result.hasAny = endpoints.contains { $0.isReady || ($0.isServing && $0.isTerminating) }
-            result.reachable = result.local
-            return result
-        }
-        let own = Set(result.cluster.map(\.address))
-        result.reachable = result.cluster + result.local.filter { !own.contains($0.address) }
-        return result
-    }
-
-    /// Topology hints count only where every ready endpoint has one, and one of them is for this node or zone
-    /// (`topologyModeFromHints`).
-    private func isAvailable(_ endpoint: EndpointIntent, _ parameters: ProxyParameters) -> Bool {
-        let ready = endpoints.filter(\.isReady)
-        if ready.allSatisfy({ !$0.hintNodes.isEmpty }),
-            ready.contains(where: { $0.hintNodes.contains(parameters.nodeName) })
-        {
-            return endpoint.hintNodes.contains(parameters.nodeName)
-        }
-        guard let zone = parameters.zone, ready.allSatisfy({ !$0.hintZones.isEmpty }),
-            ready.contains(where: { $0.hintZones.contains(zone) })
-        else { return true }
-        return endpoint.hintZones.contains(zone)
-    }
 }

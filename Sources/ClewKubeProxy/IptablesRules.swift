@@ -1,19 +1,6 @@
 package import ClewIntent
 package import ClewNet
 
-/// Which kube-proxy's habits to follow.
-package struct ProxyVersion: Sendable, Hashable, Comparable {
-    package let minor: Int
-    package init(minor: Int) { self.minor = minor }
-    package static func < (a: Self, b: Self) -> Bool { a.minor < b.minor }
-
-    package static let v1_30 = ProxyVersion(minor: 30)
-    package static let v1_36 = ProxyVersion(minor: 36)
-
-    /// Counts dropped INVALID packets and localhost NodePorts with `-m nfacct`.
-    var countsWithNfacct: Bool { minor >= 33 }
-}
-
 /// The chains and rules kube-proxy writes in iptables mode, in the words `iptables-save` prints them with.
 package struct IptablesRules: Sendable {
     /// By table, then chain; a chain of its own appears even when empty.
@@ -23,18 +10,16 @@ package struct IptablesRules: Sendable {
     let intents: [ServicePortIntent]
     let parameters: ProxyParameters
     let family: AddressFamily
-    let version: ProxyVersion
+    var version: ProxyVersion { parameters.version }
     /// Beyond 1,000 endpoints the rules of endpoints have no comments (largeClusterEndpointsThreshold).
     let isLarge: Bool
 
     package init(
-        _ intents: [ServicePortIntent], for parameters: ProxyParameters, family: AddressFamily,
-        version: ProxyVersion = .v1_36
+        _ intents: [ServicePortIntent], for parameters: ProxyParameters, family: AddressFamily
     ) {
         self.intents = intents
         self.parameters = parameters
         self.family = family
-        self.version = version
         isLarge = intents.reduce(0) { $0 + $1.endpoints.count } > 1000
         writeFrame()
         for intent in intents { write(intent) }

@@ -32,9 +32,10 @@ import Testing
             for family in AddressFamily.allCases {
                 let recorded = Self.recordedChains(snapshot, family)
                 guard !recorded.isEmpty else { continue }
-                let parameters = Self.parameters(scenario, snapshot, clusterCIDRs: Self.clusterCIDRs(folder))
+                var parameters = Self.parameters(scenario, snapshot, clusterCIDRs: Self.clusterCIDRs(folder))
+                parameters.version = ProxyVersion(minor: minor)
                 let intents = ServiceIntents.all(in: snapshot.objects, family: family, for: parameters)
-                let rules = IptablesRules(intents, for: parameters, family: family, version: ProxyVersion(minor: minor))
+                let rules = IptablesRules(intents, for: parameters, family: family)
                 var expected: [String: [String]] = [:]
                 for (chain, lines) in rules.filter { expected["filter " + chain] = lines.map { "-A \(chain) \($0)" } }
                 for (chain, lines) in rules.nat { expected["nat " + chain] = lines.map { "-A \(chain) \($0)" } }

@@ -1,0 +1,49 @@
+package import ClewNet
+package import ClewSnapshot
+
+/// Whose addresses are whose, seen from one node, in one family.
+package struct NodeNetwork: Sendable, Hashable {
+    package var family: AddressFamily
+    /// Of the Node object: what other nodes know it by.
+    package var nodeAddresses: [IPAddress]
+    /// Every address of the node's own devices, and its loopback network.
+    package var localAddresses: AddressSet
+    /// Pods of this node that are not in its host network: its `podCIDRs` and the pods' own addresses.
+    package var ownPods: AddressSet
+    /// The same of all other nodes.
+    package var otherPods: AddressSet
+    package var otherNodes: AddressSet
+    /// Addresses that exist, to be preferred as examples; sorted.
+    package var knownOwnPods: [IPAddress]
+    package var knownOtherPods: [IPAddress]
+
+    package init(
+        node name: String, objects: KubernetesObjects, links: [Link]?, family: AddressFamily
+    ) {
+        self.family = family
+        let own = objects.nodes.first { $0.name == name }
+        nodeAddresses = (own?.internalIPs ?? []).filter { $0.family == family }
+        let devices = (links ?? []).flatMap(\.addresses).filter { !$0.isTentative }.map(\.address.address)
+        let loopback = family == .ipv4 ? "127.0.0.0/8" : "::1/128"
+        localAddresses = AddressSet(
+            (devices + nodeAddresses).map { IPPrefix(host: $0) } + [IPPrefix(loopback)].compactMap(\.self), family)
+        let pods = objects.pods.filter { !$0.usesHostNetwork && !$0.hasEnded }
+        func addresses(_ isOwn: Bool) -> [IPAddress] {
+            pods.filter { ($0.nodeName == name) == isOwn && $0.nodeName != nil }.flatMap(\.addresses)
+                .filter { $0.family == family }.sorted()
+        }
+        knownOwnPods = addresses(true)
+        knownOtherPods = addresses(false)
+        let others = objects.nodes.filter { $0.name != name }
+        ownPods = AddressSet((own?.podCIDRs ?? []) + knownOwnPods.map { IPPrefix(host: $0) }, family)
+            .subtracting(localAddresses)
+        otherPods = AddressSet(others.flatMap(\.podCIDRs) + knownOtherPods.map { IPPrefix(host: $0) }, family)
+            .subtracting(ownPods).subtracting(localAddresses)
+        otherNodes = AddressSet(others.flatMap { $0.internalIPs + $0.externalIPs }, family)
+            .subtracting(localAddresses)
+    }
+
+    package var loopback: AddressSet {
+        AddressSet([IPPrefix(family == .ipv4 ? "127.0.0.0/8" : "::1/128")].compactMap(\.self), family)
+    }
+}

@@ -1,0 +1,24 @@
+/// Which kube-proxy's habits to follow: the minor version of Kubernetes 1.
+package struct ProxyVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
+    package let minor: Int
+    package init(minor: Int) { self.minor = minor }
+    package static func < (a: Self, b: Self) -> Bool { a.minor < b.minor }
+    package var description: String { "1.\(minor)" }
+
+    package static let v1_23 = ProxyVersion(minor: 23)
+    package static let v1_30 = ProxyVersion(minor: 30)
+    package static let v1_36 = ProxyVersion(minor: 36)
+
+    /// Counts dropped INVALID packets and localhost NodePorts with `-m nfacct`.
+    package var countsWithNfacct: Bool { minor >= 33 }
+    /// One chain for traffic from outside (KUBE-EXT), drops by rules of the filter table; before, KUBE-XLB and marks.
+    package var hasExternalChains: Bool { minor >= 24 }
+    /// Chooses endpoints by CategorizeEndpoints: hints, and terminating ones as the last resort.
+    package var categorizesEndpoints: Bool { minor >= 24 }
+    /// Prefers endpoints hinted for the node itself (PreferSameTrafficDistribution).
+    package var readsNodeHints: Bool { minor >= 33 }
+    /// Leaves load-balancer addresses of mode `Proxy` alone (LoadBalancerIPMode).
+    package var honoursIPMode: Bool { minor >= 30 }
+    /// IPVS mode: source ranges are kept by the filter table.
+    package var filtersSourceRanges: Bool { minor >= 27 }
+}

@@ -36,6 +36,18 @@ let package = Package(
         .systemLibrary(
             name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "ClewCollector", dependencies: ["ClewBundle", "CZlib", "CZstd"], swiftSettings: strict),
+        .target(name: "CLinux"),
+        .target(
+            name: "ClewLab",
+            dependencies: [
+                "CLinux", "ClewCollector", "ClewKubeProxy", "ClewIntent", "ClewReports", "ClewDataplane", "ClewParsers",
+                "ClewSnapshot", "ClewNet", "ClewBundle",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "clew-lab",
+            dependencies: ["ClewLab", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
         .executableTarget(
             name: "clew",
             dependencies: [
@@ -74,6 +86,13 @@ let package = Package(
         .testTarget(
             name: "ClewReportsTests",
             dependencies: ["ClewTestSupport", "ClewReports", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClewLabTests",
+            dependencies: [
+                "ClewTestSupport", "ClewLab", "ClewReports", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
+            ],
             swiftSettings: strict),
         .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),
     ],

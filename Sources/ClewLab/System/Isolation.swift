@@ -1,0 +1,35 @@
+import CLinux
+import Glibc
+
+/// Namespaces of its own for the whole process, so that nothing it makes can outlive it or meet the host.
+///
+/// `clew-lab` enters before it does anything else: network, mounts, processes, IPC and host name, with a private
+/// tmpfs on `/run/netns` (for tools that name namespaces) and a lock file of its own for iptables. When the process
+/// ends, `kill -9` included, the kernel ends every process in it, and with them the network namespaces. Code that
+/// runs elsewhere, as in a test, needs none of it: a `NetworkNamespace` has no name that could be left behind.
+package enum Isolation {
+    /// Forks and returns in the isolated child only; must come before the first thread.
+    package static func enter() throws(SystemError) {
+        guard clew_isolate() == 0 else { throw .last("namespaces of its own (root is needed)") }
+        mkdir("/run/netns", 0o755)
+        guard clew_mount_tmpfs("/run/netns") == 0 else { throw .last("tmpfs on /run/netns") }
+        useOwnLockFile("/run/netns/.xtables.lock")
+    }
+
+    /// Lets iptables-legacy take turns on a file that no other lab has.
+    package static func useOwnLockFile(_ path: String) {
+        let descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+        setenv("XTABLES_LOCKFILE", path, 1)
+    }
+
+    /// Whether network namespaces can be made here, else why not.
+    package static var obstacle: String? {
+        do throws(SystemError) {
+            _ = try NetworkNamespace("probe")
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+}

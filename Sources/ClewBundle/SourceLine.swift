@@ -39,8 +39,11 @@ package struct UnreadLine: Sendable, Hashable {
     /// The line, cut at 400 bytes.
     package let text: String
     package let reason: String
+    /// What the line said is lost, and may decide where packets go: an answer that passes its place is not certain.
+    package var mayDecide: Bool
 
-    package init(_ source: SourceLine, text: String, reason: String) {
+    package init(_ source: SourceLine, text: String, reason: String, mayDecide: Bool = false) {
+        self.mayDecide = mayDecide
         self.source = source
         self.text = text.utf8.count > 400 ? String(text.prefix(400)) + "…" : text
         self.reason = reason

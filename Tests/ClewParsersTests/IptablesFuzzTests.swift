@@ -13,6 +13,7 @@ import Testing
         :PREROUTING ACCEPT [0:0]
         :KUBE-SERVICES - [0:0]
         :KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]
+        :KUBE-SEP-BBBBBBBBBBBBBBBB - [0:0]
         [3:180] -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
         -A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m comment --comment "a/b:c cluster IP" -m tcp --dport 80 -j KUBE-SVC-AAAAAAAAAAAAAAAA
         -A KUBE-SVC-AAAAAAAAAAAAAAAA -m statistic --mode random --probability 0.33333333349 -j KUBE-SEP-BBBBBBBBBBBBBBBB

@@ -18,8 +18,8 @@ final class World: Sendable {
     private let podObjects: [IPAddress: [Int]]
     private let nodeObjects: [IPAddress: Int]
     private let clusterIPs: [IPAddress: Int]
-    /// How many lines of a node's files could not be read, by path, sorted.
-    let unreadLines: [String: [UnreadFile]]
+    /// What could not be read.
+    let unread: UnreadFiles
     /// Whether the API's pods were collected: then an address none of them has belongs to no pod.
     var knowsPods: Bool { !snapshot.objects.pods.isEmpty }
 
@@ -67,21 +67,7 @@ final class World: Sendable {
             for address in service.clusterIPs { clusterIPs[address] = number }
         }
         self.clusterIPs = clusterIPs
-        unreadLines = Self.unreadLines(snapshot)
-    }
-
-    private static func unreadLines(_ snapshot: ClusterSnapshot) -> [String: [UnreadFile]] {
-        let byArtifact = Dictionary(grouping: snapshot.unread, by: \.source.artifact)
-        let owners = Dictionary(
-            snapshot.inventory.compactMap { entry in entry.node.map { (entry.path, $0) } },
-            uniquingKeysWith: { first, _ in first })
-        var result: [String: [UnreadFile]] = [:]
-        for (artifact, lines) in byArtifact.sorted(by: { $0.key < $1.key }) {
-            let path = snapshot.path(of: artifact)
-            guard let first = lines.map(\.source).min(), let node = owners[path] else { continue }
-            result[node, default: []].append(UnreadFile(path: path, count: lines.count, first: first))
-        }
-        return result
+        unread = UnreadFiles(snapshot)
     }
 
     subscript(_ index: NamespaceIndex) -> CompiledNamespace { namespaces[Int(index.rawValue)] }
@@ -186,23 +172,6 @@ final class World: Sendable {
             return .uncollectedPod(node: node.name, name: nil)
         }
         return .nobody
-    }
-}
-
-/// A file of which some lines could not be read.
-struct UnreadFile: Sendable, Hashable {
-    var path: String
-    var count: Int
-    var first: SourceLine
-
-    /// Policy rules: one that is missing may send a packet another way.
-    var decidesRoutes: Bool { path.hasSuffix("rule.txt") || path.hasSuffix("rule.json") }
-
-    var text: String {
-        let lines = count == 1 ? "a line" : "\(count) lines"
-        return decidesRoutes
-            ? "\(lines) of \(path) could not be read, and may send the packet another way"
-            : "\(lines) of \(path) could not be read; they are taken not to matter"
     }
 }
 

@@ -42,9 +42,9 @@ struct TraceAssembly {
             assumptions.append(notes[Int(number)])
         }
         for file in assembled.flatMap({ unreadFiles(of: $0.branch) }) {
-            let note = TraceNote(file.text, source: file.first)
+            let note = TraceNote(file.text, source: file.first.source)
             guard seen.insert(note).inserted else { continue }
-            if file.decidesRoutes { unknowns.append(note) } else { assumptions.append(note) }
+            if file.decides { unknowns.append(note) } else { assumptions.append(note) }
         }
         for node in Set(assembled.flatMap { nodes(of: $0.branch) }).sorted() {
             guard let missing = world.host(node)?.uncollected(flow.family) else { continue }
@@ -60,7 +60,20 @@ struct TraceAssembly {
 
     /// Files with unread lines of the nodes a branch passes, there and back.
     private func unreadFiles(of branch: TraceBranch) -> [UnreadFile] {
-        nodes(of: branch).sorted().flatMap { world.unreadLines[$0] ?? [] }
+        var seen: Set<[String]> = []
+        var files = (branch.hops + (branch.reply?.hops ?? [])).flatMap { hop -> [UnreadFile] in
+            guard let node = hop.node, seen.insert([node, hop.namespace]).inserted else { return [] }
+            return world.unread.files(node: node, namespace: hop.namespace, flow.family)
+        }
+        // A packet that found no route at its source made no hop.
+        if branch.hops.isEmpty, case .host(let node) = flow.origin {
+            files += world.unread.files(node: node, namespace: "host", flow.family)
+        } else if branch.hops.isEmpty, case .pod(let node, let address, _) = flow.origin {
+            for name in ["host"] + world.pods(having: address).map({ world[$0].name }) {
+                files += world.unread.files(node: node, namespace: name, flow.family)
+            }
+        }
+        return files
     }
 
     private func nodes(of branch: TraceBranch) -> Set<String> {
@@ -147,7 +160,11 @@ struct TraceAssembly {
         result.branch.hops = account.hops
         result.branch.translations = account.translations
         result.branch.reply?.hops = account.replyHops
-        if unreadFiles(of: result.branch).contains(where: \.decidesRoutes) { result.branch.outcome = .unknown }
+        if let file = unreadFiles(of: result.branch).first(where: \.decides) {
+            result.branch.outcome = .unknown
+            result.branch.reason = file.text
+            result.branch.decidedBy = nil
+        }
         return result
     }
 

@@ -302,6 +302,15 @@ extension Tracer {
             return BridgeHooks(areCalled: true, key: key, sysctl: nil)
         }
         let sysctl = namespace.sysctl(key)
+        if sysctl == nil {
+            // Without the module there is none of its keys, and a list that is whole has others behind where they stood.
+            let keys = namespace.state.sysctls.keys
+            if keys.contains(where: { $0.hasPrefix("net.bridge.") })
+                || !keys.contains(where: { $0.hasPrefix("net.ip") })
+            {
+                doubt("\(key) of \(namespace.place) is missing among the keys that were collected", &state)
+            }
+        }
         return BridgeHooks(
             areCalled: sysctl.map { $0.value != "0" } ?? false || own == true && sysctl != nil, key: key, sysctl: sysctl
         )

@@ -79,7 +79,8 @@ extension Tracer {
                 source: rule.source, text: rule.text)
         case .found(let number):
             let route = namespace.router.routes[number]
-            if route.type == .unicast, !mayForward(state, device, namespace) { return }
+            var state = state
+            if route.type == .unicast, !mayForward(&state, device, namespace) { return }
             if route.type == .local || route.type == .unicast, !passesSourceCheck(state, device, namespace) { return }
             for (routed, way) in follow(route, state, namespace, isOutput: false) {
                 switch way {
@@ -114,7 +115,9 @@ extension Tracer {
     }
 
     /// `IN_DEV_FORWARD`: of the link the packet came in by; IPv6 looks at `all` alone.
-    private mutating func mayForward(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
+    private mutating func mayForward(
+        _ state: inout WalkState, _ device: Link, _ namespace: CompiledNamespace
+    ) -> Bool {
         let key: String
         var value: Sysctl?
         switch state.packet.family {
@@ -126,8 +129,13 @@ extension Tracer {
             // `ip6_forward`, since Linux 6.17.
             if namespace.sysctl("net.ipv6.conf.\(device.name).force_forwarding")?.value == "1" { return true }
         }
-        guard let value else { return true }
-        guard value.value == "0" else { return true }
+        let family = state.packet.family == .ipv4 ? "ipv4" : "ipv6"
+        if value == nil,
+            namespace.state.sysctls.keys.contains(where: { $0.hasPrefix("net.\(family).") })
+        {
+            doubt("\(key) of \(namespace.place) is missing among the keys that were collected", &state)
+        }
+        guard let value, value.value == "0" else { return true }
         end(
             state, .dropped, "\(namespace.place) does not forward: \(key) is 0", source: value.source,
             text: "\(key) = 0")

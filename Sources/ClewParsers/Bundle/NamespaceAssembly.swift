@@ -106,8 +106,7 @@ extension NamespaceAssembly {
             return false
         }
         ruleDumps.add(parsed.ruleSet, format)
-        let unread = parsed.unread + failure(format, id)
-        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: unread)
+        noteRead(format, id, lines: parsed.lines, unread: parsed.unread)
         return true
     }
 
@@ -208,17 +207,28 @@ extension NamespaceAssembly {
     /// Takes what was read, and writes down how it went.
     private mutating func note<Value>(_ parsed: ParsedFile<Value>, _ format: ArtifactFormat, _ id: ArtifactID) -> Value
     {
-        let unread = parsed.unread + failure(format, id)
-        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: unread)
+        // One value, of which the parser knows best what its unread lines weigh.
+        noteRead(
+            format, id, lines: parsed.lines, unread: UnreadWeight.judge(parsed.unread, of: format.kind, read: .max))
         return parsed.value
     }
 
     private mutating func note<Value>(
         _ parsed: ParsedList<Value>, _ format: ArtifactFormat, _ id: ArtifactID
     ) -> [Value] {
-        let unread = parsed.unread + failure(format, id)
-        log.note(id, source.title(format, id), .read, lines: parsed.lines, unread: unread)
+        let unread = UnreadWeight.judge(parsed.unread, of: format.kind, read: parsed.values.count)
+        noteRead(format, id, lines: parsed.lines, unread: unread)
         return parsed.values
+    }
+
+    private mutating func noteRead(_ format: ArtifactFormat, _ id: ArtifactID, lines: Int, unread: [UnreadLine]) {
+        var unread = unread
+        if UnreadWeight.isDecisive(format.kind) {
+            unread += TextDamage.lines(source.bytes(id), artifact: id, besides: unread)
+        }
+        unread += UnreadWeight.cut(source.bytes(id), of: format.kind, artifact: id, lines: lines)
+        unread += failure(format, id)
+        log.note(id, source.title(format, id), .read, lines: lines, unread: unread)
     }
 
     /// A note on a file whose command failed behind its first lines: what it would have printed is not known.
@@ -228,7 +238,11 @@ extension NamespaceAssembly {
             return []
         }
         let reason = "the command ended with exit code \(code): what it printed may not be all"
-        return [UnreadLine(SourceLine(id, line: 0), text: (origin.standardError ?? "").trimmed, reason: reason)]
+        return [
+            UnreadLine(
+                SourceLine(id, line: 0), text: (origin.standardError ?? "").trimmed, reason: reason,
+                mayDecide: UnreadWeight.isNeededWhole(format.kind))
+        ]
     }
 }
 

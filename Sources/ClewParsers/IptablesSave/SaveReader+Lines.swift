@@ -10,7 +10,7 @@ extension SaveReader {
             let name = text.skipBlanks(start + 1)
             let nameEnd = text.wordEnd(from: name)
             guard nameEnd > name, nameEnd - name < 64, text.skipBlanks(nameEnd) >= lineEnd else { break }
-            builder.openTable(text.string(name, nameEnd), family: family, line: line)
+            builder.openSection(text.string(name, nameEnd), family: family, line: line)
             return lineEnd
         case UInt8(ascii: "#"):
             // `# iptables -t nat -S` behind a root prompt is a command, every other `#` a comment.
@@ -47,7 +47,11 @@ extension SaveReader {
             builder.fail(line, start, end, "iptables-nft cannot print this table; the rules in it are not known")
             return true
         }
-        guard words.count > 3, words[1] == "Generated", words[2] == "by" else { return false }
+        guard words.count > 3 else { return false }
+        // `# Completed on Mon Jun 10 12:00:00 2024`
+        if words[1] == "Completed", words.count > 7 { header = nil }
+        guard words[1] == "Generated", words[2] == "by" else { return false }
+        header = line
         if words[3].contains("ip6tables") {
             family = .ipv6
         } else if words[3].contains("iptables") {

@@ -64,7 +64,7 @@ extension SaveReader {
         guard count <= Int(UInt16.max) else {
             builder.out.matches.removeLast(count)
             let reason = "a rule with more than 65535 matches"
-            builder.fail(line, start, lineEnd, reason)
+            builder.fail(line, start, lineEnd, reason, isKept: true)
             addUnmodelled(start, textEnd)
             appendRule(start, textEnd, chain: chain, firstMatch: firstMatch)
             return
@@ -249,9 +249,9 @@ extension SaveReader {
         guard !draft.isReported else { return }
         draft.isReported = true
         if let row = listingRow {
-            builder.fail(line, Int(row.offset), Int(row.offset) + Int(row.length), reason)
+            builder.fail(line, Int(row.offset), Int(row.offset) + Int(row.length), reason, isKept: true)
         } else {
-            builder.fail(line, draft.ruleStart, text.lineEnd(from: start), reason)
+            builder.fail(line, draft.ruleStart, text.lineEnd(from: start), reason, isKept: true)
         }
     }
 

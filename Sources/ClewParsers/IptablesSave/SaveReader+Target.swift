@@ -116,9 +116,9 @@ extension SaveReader {
         draft.isReported = true
         let reason = "`\(text.string(start, end))` cannot be read"
         if let row = listingRow {
-            builder.fail(line, Int(row.offset), Int(row.offset) + Int(row.length), reason)
+            builder.fail(line, Int(row.offset), Int(row.offset) + Int(row.length), reason, isKept: true)
         } else {
-            builder.fail(line, draft.ruleStart, text.lineEnd(from: start), reason)
+            builder.fail(line, draft.ruleStart, text.lineEnd(from: start), reason, isKept: true)
         }
     }
 

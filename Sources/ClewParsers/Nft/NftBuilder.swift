@@ -74,8 +74,12 @@ struct NftBuilder {
         return PoolIndex(ruleSet.nft.count - 1)
     }
 
-    mutating func unread(line: UInt32, _ text: String, _ reason: String) {
-        unread.append(UnreadLine(SourceLine(ruleSet.artifact, line: line), text: text, reason: reason))
+    /// Notes what is not nft; `mayBeProse` outside of tables, where people write.
+    mutating func unread(line: UInt32, _ text: String, _ reason: String, mayBeProse: Bool = false) {
+        unread.append(
+            UnreadLine(
+                SourceLine(ruleSet.artifact, line: line), text: text, reason: reason,
+                mayDecide: !mayBeProse || !RuleProse.isProse(text)))
     }
 
     // MARK: Tables and chains

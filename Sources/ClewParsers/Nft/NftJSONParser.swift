@@ -138,7 +138,11 @@ struct NftJSONParser {
             "type \(syntax.type) hook \(hook)" + devices.map { " device \($0)" }.joined()
             + " priority \(value["prio"]?.word ?? "?")"
         builder.setHook(syntax, of: chain)
-        if !syntax.policyAccepts { builder.setPolicy(accepts: false, of: chain) }
+        switch value["policy"]?.string {
+        case nil, "accept": break
+        case "drop": builder.setPolicy(accepts: false, of: chain)
+        default: builder.markCut(chain)
+        }
     }
 
     private mutating func readSet(_ value: NftJSON, _ name: String, _ table: TableID, _ line: UInt32) {

@@ -121,10 +121,11 @@ struct NftTextParser {
     }
 
     /// Keeps a statement that is not read.
-    mutating func unread(_ reason: String) {
+    mutating func unread(_ reason: String, mayBeProse: Bool = false) {
         let (start, line) = (token.kind == .quoted ? token.start - 1 : token.start, token.line)
         skipStatement()
-        builder.unread(line: line, text(from: start, to: min(lastEnd, start + 400)), reason)
+        let words = text(from: start, to: min(lastEnd, start + 400))
+        builder.unread(line: line, words, reason, mayBeProse: mayBeProse)
     }
 
     // MARK: Commands
@@ -145,7 +146,7 @@ struct NftTextParser {
             builder.unread(line: token.line, "}", "nothing to close")
             advance()
         } else {
-            unread("not part of a ruleset")
+            unread("not part of a ruleset", mayBeProse: true)
         }
     }
 

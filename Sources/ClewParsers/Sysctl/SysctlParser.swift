@@ -17,16 +17,60 @@ package enum SysctlParser {
             if let key = heading(text) {
                 pendingKey = key
             } else if let (key, value) = pair(text) {
-                result.value[key] = Sysctl(value, source: line.source(artifact))
+                take(key, value, line, artifact, &result)
                 pendingKey = nil
             } else if let key = pendingKey {
-                result.value[key] = Sysctl(text.trimmed, source: line.source(artifact))
+                take(key, text.trimmed, line, artifact, &result)
                 pendingKey = nil
             } else if !isRemark(text) {
-                result.unread.append(line.unread(artifact, because: "not a kernel parameter and its value"))
+                var unread = line.unread(artifact, because: "not a kernel parameter and its value")
+                unread.mayDecide = mayBeParameter(text)
+                result.unread.append(unread)
             }
         }
+        judge(bytes, artifact, &result)
         return result
+    }
+
+    private static func take(
+        _ key: String, _ value: String, _ line: TextLine, _ artifact: ArtifactID,
+        _ result: inout ParsedFile<[String: Sysctl]>
+    ) {
+        var reason: String?
+        if SysctlKeys.isNumber(key), Int(value) == nil {
+            reason = "the value is not a number"
+        } else {
+            result.value[key] = Sysctl(value, source: line.source(artifact))
+            if let meant = SysctlKeys.almost(key) { reason = "no key of the kernel, but almost \(meant)" }
+        }
+        guard let reason else { return }
+        var unread = line.unread(artifact, because: reason)
+        unread.mayDecide = true
+        result.unread.append(unread)
+    }
+
+    /// Whether a line that is no pair may have been one.
+    private static func mayBeParameter(_ text: String) -> Bool {
+        if TextDamage.isDamaged(text) || text.utf8.contains(UInt8(ascii: "=")) { return true }
+        return ["net.", "net/", "/proc/sys", "bridge", "forward", "ipv4", "ipv6", "_filter"].contains {
+            text.firstRange(of: $0) != nil
+        }
+    }
+
+    /// Weighs the file as a whole: one that is mostly something else, or ends within a line.
+    private static func judge(
+        _ bytes: [UInt8], _ artifact: ArtifactID, _ result: inout ParsedFile<[String: Sysctl]>
+    ) {
+        if result.unread.count > result.value.count {
+            for index in result.unread.indices { result.unread[index].mayDecide = true }
+        }
+        // What `sysctl -a` prints ends with a line end; the few lines that somebody typed need not.
+        if result.value.count > 20, bytes.last != UInt8(ascii: "\n") {
+            result.unread.append(
+                UnreadLine(
+                    SourceLine(artifact, line: UInt32(truncatingIfNeeded: result.lines)), text: "",
+                    reason: "the text ends within a line: it may be cut off", mayDecide: true))
+        }
     }
 
     /// The key in the form procps prints (`net.ipv4.conf.eth0/100.rp_filter`), or `nil` if it is none.

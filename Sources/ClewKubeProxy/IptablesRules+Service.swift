@@ -171,14 +171,7 @@ extension IptablesRules {
         if chains.hasExternal { nat(chains.external, "-j \(chains.externalPolicy)") }
     }
 
-    private var localSource: String? {
-        switch parameters.localDetection {
-        case .sources(let prefixes): prefixes.first { $0.family == family }.map { "-s \($0.network)" }
-        case .bridge(let name): "-i \(name)"
-        case .interfacePrefix(let prefix): "-i \(prefix)+"
-        case .none: nil
-        }
-    }
+    private var localSource: String? { parameters.localSource(family) }
 
     private var foreignSource: String? { localSource.map { "! \($0)" } }
 

@@ -41,6 +41,7 @@ extension PacketWalk {
         case .addressType(let pool): return addressType(set.addressTypes[Int(pool.rawValue)], packet)
         case .set(let pool): return inSet(set.setReferences[Int(pool.rawValue)], state, rules)
         case .physicalDevice(let pool): return physicalDevice(set.physicalDevices[Int(pool.rawValue)], packet, rules)
+        case .ipvs(let pool): return virtual(set.ipvsMatches[Int(pool.rawValue)], state)
         case .length(let range): return length(range, packet)
         case .packetType(let type): return Ternary(type == .unicast)
         case .reversePath(let options): return reversePath(options, packet)

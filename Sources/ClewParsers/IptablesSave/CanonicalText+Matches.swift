@@ -33,6 +33,7 @@ enum ModulePrinter {
         case .statistic: "statistic"
         case .recent: "recent"
         case .physdev: "physdev"
+        case .ipvs: "ipvs"
         case .iprange: "iprange"
         case .mac: "mac"
         case .length: "length"
@@ -61,6 +62,7 @@ enum ModulePrinter {
         case .random, .nth: .statistic
         case .stateful: .recent
         case .physicalDevice: .physdev
+        case .ipvs: .ipvs
         case .sourceRange, .destinationRange: .iprange
         case .sourceMAC: .mac
         case .length: .length
@@ -206,6 +208,7 @@ extension CanonicalPrinter {
             write("--every", "\(every)", negated: negated)
             write("--packet", "\(first)")
         case .physicalDevice(let index): printPhysdev(set.physicalDevices[Int(index.rawValue)])
+        case .ipvs(let index): printVirtual(set.ipvsMatches[Int(index.rawValue)])
         case .reversePath(let options):
             if options.contains(.loose) { write("--loose") }
             if options.contains(.validMark) { write("--validmark") }

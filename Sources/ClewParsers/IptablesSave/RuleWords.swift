@@ -6,7 +6,7 @@ enum MatchModule: UInt8, Sendable {
     case comment, transport, icmp, icmpv6, multiport, mark, connmark, conntrack, addressType, set, statistic, recent
     case limit, hashlimit, connlimit, quota
     case physdev, iprange, mac, length, packetType, reversePath, tcpMSS, nfacct, timeToLive, dscp, tos
-    case extensionHeader
+    case extensionHeader, ipvs
 
     static let words = WordTable([
         ("comment", comment.rawValue), ("tcp", transport.rawValue), ("udp", transport.rawValue),
@@ -19,7 +19,7 @@ enum MatchModule: UInt8, Sendable {
         ("connlimit", connlimit.rawValue), ("quota", quota.rawValue), ("physdev", physdev.rawValue),
         ("iprange", iprange.rawValue), ("mac", mac.rawValue), ("length", length.rawValue),
         ("pkttype", packetType.rawValue), ("rpfilter", reversePath.rawValue), ("tcpmss", tcpMSS.rawValue),
-        ("nfacct", nfacct.rawValue), ("ttl", timeToLive.rawValue), ("hl", timeToLive.rawValue),
+        ("nfacct", nfacct.rawValue), ("ipvs", ipvs.rawValue), ("ttl", timeToLive.rawValue), ("hl", timeToLive.rawValue),
         ("dscp", dscp.rawValue), ("tos", tos.rawValue), ("ipv6header", extensionHeader.rawValue),
         ("frag", extensionHeader.rawValue), ("rt", extensionHeader.rawValue), ("hbh", extensionHeader.rawValue),
         ("dst", extensionHeader.rawValue), ("ah", extensionHeader.rawValue), ("esp", extensionHeader.rawValue),
@@ -55,6 +55,7 @@ enum MatchOption: UInt8, Sendable {
     case loose, validMark, acceptLocal, invert
     case mss, ttlEqual, ttlLess, ttlGreater, dscp, dscpClass, tos
     case ipv4Only, ipv6Only
+    case virtual, virtualProtocol, virtualAddress, virtualPort, virtualDirection, virtualMethod, virtualControlPort
 
     static let words = WordTable(
         ([
@@ -89,7 +90,10 @@ enum MatchOption: UInt8, Sendable {
             ("--accept-local", acceptLocal), ("--invert", invert), ("--mss", mss), ("--ttl-eq", ttlEqual),
             ("--ttl", ttlEqual), ("--ttl-lt", ttlLess), ("--ttl-gt", ttlGreater), ("--hl-eq", ttlEqual),
             ("--hl-lt", ttlLess), ("--hl-gt", ttlGreater), ("--dscp", dscp), ("--dscp-class", dscpClass),
-            ("--tos", tos), ("--ipv4", ipv4Only), ("--ipv6", ipv6Only),
+            ("--tos", tos), ("--ipv4", ipv4Only), ("--ipv6", ipv6Only), ("--ipvs", virtual),
+            ("--vproto", virtualProtocol),
+            ("--vaddr", virtualAddress), ("--vport", virtualPort), ("--vdir", virtualDirection),
+            ("--vmethod", virtualMethod), ("--vportctl", virtualControlPort),
         ] as [(String, MatchOption)]).map { ($0.0, $0.1.rawValue) })
 
     /// The module an option belongs to, which it loads where no `-m` did; `nil`: it belongs to the rule.
@@ -124,6 +128,9 @@ enum MatchOption: UInt8, Sendable {
         case .ttlEqual, .ttlLess, .ttlGreater: .timeToLive
         case .dscp, .dscpClass: .dscp
         case .tos: .tos
+        case .virtual, .virtualProtocol, .virtualAddress, .virtualPort, .virtualDirection, .virtualMethod,
+            .virtualControlPort:
+            .ipvs
         }
     }
 }

@@ -59,6 +59,9 @@ extension SaveReader {
             return readRecent(option, wordEnd)
         case .physdevIn, .physdevOut, .physdevIsIn, .physdevIsOut, .physdevIsBridged:
             return readPhysdev(option, wordEnd)
+        case .virtual, .virtualProtocol, .virtualAddress, .virtualPort, .virtualDirection, .virtualMethod,
+            .virtualControlPort:
+            return readVirtual(option, wordEnd)
         case .loose, .validMark, .acceptLocal, .invert: return readReversePath(option, wordEnd)
         default: return readOneValue(option, wordEnd)
         }

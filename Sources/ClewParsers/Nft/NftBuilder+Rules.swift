@@ -168,8 +168,8 @@ extension NftBuilder {
             case .verdictMap, .mark, .connmark, .transparent, .tos, .timeToLive, .tcpMSS: return true
             default: return false
             }
-        case .tcpOption, .set, .random, .nth, .stateful, .physicalDevice, .reversePath, .tcpMSS, .timeToLive, .dscp,
-            .tos, .fragment, .extensionHeader, .unmodelled:
+        case .tcpOption, .set, .random, .nth, .stateful, .physicalDevice, .ipvs, .reversePath, .tcpMSS, .timeToLive,
+            .dscp, .tos, .fragment, .extensionHeader, .unmodelled:
             return false
         }
     }

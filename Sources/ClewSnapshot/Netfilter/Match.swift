@@ -64,6 +64,7 @@ package enum MatchTest: Sendable, Hashable, BitwiseCopyable {
     /// `recent`, `limit`, `hashlimit`, `connlimit`, `quota`: depends on what came before.
     case stateful(PoolIndex<StatefulMatch>)
     case physicalDevice(PoolIndex<PhysicalDeviceMatch>)
+    case ipvs(PoolIndex<IPVSMatch>)
     case sourceMAC(PoolIndex<MACAddress>)
     /// `-m length`: the IP packet's total length in bytes.
     case length(PortRange)
@@ -250,5 +251,34 @@ package struct PhysicalDeviceMatch: Sendable, Hashable {
     package var isIn: Bool?
     package var isOut: Bool?
     package var isBridged: Bool?
+    package init() {}
+}
+
+/// `-m ipvs`: whether IPVS has handled a packet, and of which connection (`xt_ipvs.h`).
+///
+/// Every option but `--ipvs` asks for such a packet too, even where it is negated.
+package struct IPVSMatch: Sendable, Hashable {
+    /// A value asked for, or refused with `!`.
+    package struct Condition<Value: Sendable & Hashable>: Sendable, Hashable {
+        package var value: Value
+        package var isNegated: Bool
+        package init(_ value: Value, negated: Bool) {
+            self.value = value
+            isNegated = negated
+        }
+    }
+
+    /// `--ipvs`: the value asked for; `nil` when not asked.
+    package var isHandled: Bool?
+    /// `--vproto`, `--vaddr`, `--vport`: of the virtual server.
+    package var ipProtocol: Condition<IPProtocol>?
+    package var address: Condition<MaskedAddress>?
+    package var port: Condition<UInt16>?
+    /// `--vdir`.
+    package var isReply: Bool?
+    /// `--vmethod`.
+    package var method: Condition<ForwardingMethod>?
+    /// `--vportctl`: the virtual port of the connection that this one belongs to, as with FTP.
+    package var controlPort: Condition<UInt16>?
     package init() {}
 }

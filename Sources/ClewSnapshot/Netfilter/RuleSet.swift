@@ -108,6 +108,7 @@ package struct RuleSet: Sendable {
     package var setReferences: [SetReference] = []
     package var states: [StatefulMatch] = []
     package var physicalDevices: [PhysicalDeviceMatch] = []
+    package var ipvsMatches: [IPVSMatch] = []
     package var addressTypes: [AddressTypeMatch] = []
     package var macs: [MACAddress] = []
     package var unmodelled: [TextRange] = []

@@ -40,6 +40,13 @@ package struct ProxyParameters: Sendable, Hashable {
         self.localDetection = localDetection
     }
 
+    /// What kube-proxy takes for the node's own address where `loadBalancerSourceRanges` let the node in.
+    ///
+    /// 1.23 with both families knew only its bind address (`nodeIPTuple` in `server_others.go`), by default 0.0.0.0.
+    package var addressesInSourceRanges: [IPAddress] {
+        version.knowsNodeAddress ? nodeAddresses : [.zero(.ipv4), .zero(.ipv6)]
+    }
+
     /// The mark that asks for masquerade.
     package var masqueradeMark: PacketMark { PacketMark(rawValue: 1 << UInt32(masqueradeBit & 31)) }
 }

@@ -13,6 +13,12 @@ package struct ProxyVersion: Sendable, Hashable, Comparable, CustomStringConvert
     package var countsWithNfacct: Bool { minor >= 33 }
     /// One chain for traffic from outside (KUBE-EXT), drops by rules of the filter table; before, KUBE-XLB and marks.
     package var hasExternalChains: Bool { minor >= 24 }
+    /// Takes the node's address from the Node object in dual-stack mode.
+    package var knowsNodeAddress: Bool { minor >= 24 }
+    /// Keeps NodePorts off `::1`, and off 127.0.0.0/8 where told to.
+    package var sparesLoopbackNodePorts: Bool { minor >= 26 }
+    /// Writes KUBE-FIREWALL itself; before, kubelet did.
+    package var ownsFirewall: Bool { minor >= 27 }
     /// Chooses endpoints by CategorizeEndpoints: hints, and terminating ones as the last resort.
     package var categorizesEndpoints: Bool { minor >= 24 }
     /// Prefers endpoints hinted for the node itself (PreferSameTrafficDistribution).

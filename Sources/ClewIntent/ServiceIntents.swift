@@ -40,7 +40,10 @@ package enum ServiceIntents {
         _ service: Service, _ port: ServicePort, _ clusterIP: IPAddress, _ endpoints: [EndpointIntent],
         _ family: AddressFamily, _ parameters: ProxyParameters
     ) -> ServicePortIntent {
-        let isLocal = service.externalTrafficPolicy == "Local"
+        // Until 1.23 the policy counted for these types only (RequestsOnlyLocalTraffic).
+        let isExternal = service.type == "NodePort" || service.type == "LoadBalancer"
+        let isLocal =
+            service.externalTrafficPolicy == "Local" && (isExternal || parameters.version.hasExternalChains)
         return ServicePortIntent(
             name: ServicePortName(service.name, port: port.name, ipProtocol: port.ipProtocol), clusterIP: clusterIP,
             port: port.port, nodePort: port.nodePort == 0 ? nil : port.nodePort,

@@ -43,10 +43,12 @@ private struct ServiceChains {
 
 extension IptablesRules {
     mutating func write(_ intent: ServicePortIntent) {
+        guard version.hasExternalChains else { return writeBefore124(intent) }
         let selected = intent.selected(for: parameters)
         let chains = ServiceChains(intent, selected)
         writeEntries(intent, chains)
         writeNodePorts(intent, chains)
+        writeHealthCheck(intent)
         if chains.usesFirewall { writeFirewall(intent, chains) }
         if chains.hasInternal { writeMasquerade(intent, chains) }
         if chains.usesExternal { writeExternal(intent, chains) }
@@ -119,11 +121,13 @@ extension IptablesRules {
                         + "--dport \(port) -j \(refusal.target)")
             }
         }
-        if let port = intent.healthCheckNodePort {
-            filter(
-                "KUBE-NODEPORTS",
-                "-p tcp \(comment("\(name) health check node port")) -m tcp --dport \(port) -j ACCEPT")
-        }
+    }
+
+    mutating func writeHealthCheck(_ intent: ServicePortIntent) {
+        guard let port = intent.healthCheckNodePort else { return }
+        filter(
+            "KUBE-NODEPORTS",
+            "-p tcp \(comment("\(intent.name) health check node port")) -m tcp --dport \(port) -j ACCEPT")
     }
 
     private mutating func writeFirewall(_ intent: ServicePortIntent, _ chains: ServiceChains) {
@@ -131,7 +135,7 @@ extension IptablesRules {
         var allowsNode = false
         for range in intent.sourceRanges {
             nat(chains.firewall, "-s \(range.network) \(text) -j \(chains.external)")
-            if parameters.nodeAddresses.contains(where: range.contains) { allowsNode = true }
+            if parameters.addressesInSourceRanges.contains(where: range.contains) { allowsNode = true }
         }
         if allowsNode {
             for address in intent.loadBalancerIPs {
@@ -171,21 +175,22 @@ extension IptablesRules {
         if chains.hasExternal { nat(chains.external, "-j \(chains.externalPolicy)") }
     }
 
-    private var localSource: String? { parameters.localSource(family) }
+    var localSource: String? { parameters.localSource(family) }
 
-    private var foreignSource: String? { localSource.map { "! \($0)" } }
+    var foreignSource: String? { localSource.map { "! \($0)" } }
 
     private func endpointComment(_ text: String) -> String { isLarge ? "" : comment(text) + " " }
 
-    private mutating func writeBalancing(_ chain: String, _ endpoints: [EndpointIntent], _ intent: ServicePortIntent) {
+    mutating func writeBalancing(_ chain: String, _ endpoints: [EndpointIntent], _ intent: ServicePortIntent) {
         declareNAT(chain)
+        let namesEndpoint = version.hasExternalChains
         let mask = family == .ipv4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
         if let seconds = intent.affinitySeconds {
             for endpoint in endpoints {
                 let target = ChainNames.endpoint(intent.name, endpoint.address)
                 nat(
                     chain,
-                    endpointComment("\(intent.name) -> \(endpoint.address)")
+                    endpointComment(namesEndpoint ? "\(intent.name) -> \(endpoint.address)" : intent.name.description)
                         + "-m recent --rcheck --seconds \(seconds) --reap --name \(target) --mask \(mask) --rsource -j \(target)"
                 )
             }
@@ -194,7 +199,10 @@ extension IptablesRules {
             let target = ChainNames.endpoint(intent.name, endpoint.address)
             let rest = endpoints.count - index
             let chance = rest == 1 ? "" : "-m statistic --mode random --probability \(Self.probability(rest)) "
-            nat(chain, endpointComment("\(intent.name) -> \(endpoint.address)") + "\(chance)-j \(target)")
+            nat(
+                chain,
+                endpointComment(namesEndpoint ? "\(intent.name) -> \(endpoint.address)" : intent.name.description)
+                    + "\(chance)-j \(target)")
         }
     }
 
@@ -207,7 +215,7 @@ extension IptablesRules {
         return "0." + String(repeating: "0", count: max(0, 11 - digits.count)) + digits
     }
 
-    private mutating func writeEndpoint(_ endpoint: EndpointIntent, _ intent: ServicePortIntent) {
+    mutating func writeEndpoint(_ endpoint: EndpointIntent, _ intent: ServicePortIntent) {
         let chain = ChainNames.endpoint(intent.name, endpoint.address)
         let number = intent.name.ipProtocol
         let text = endpointComment(intent.name.description)

@@ -41,15 +41,15 @@ package struct IptablesRules: Sendable {
     // MARK: - What is there without any Service
 
     private mutating func writeFrame() {
-        for chain in [
-            "KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS", "KUBE-PROXY-FIREWALL",
-        ] {
+        for chain in ["KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS"] {
             filter[chain] = []
         }
+        if version.hasExternalChains { filter["KUBE-PROXY-FIREWALL"] = [] } else { nat["KUBE-MARK-DROP"] = [] }
         for chain in ["KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-POSTROUTING", "KUBE-MARK-MASQ"] { nat[chain] = [] }
         let mark = parameters.masqueradeMark
-        if parameters.localhostNodePorts { filter["KUBE-FIREWALL"] = [] }
-        if parameters.localhostNodePorts, family == .ipv4 {
+        let blocksLocalnet = parameters.localhostNodePorts && version.ownsFirewall
+        if blocksLocalnet { filter["KUBE-FIREWALL"] = [] }
+        if blocksLocalnet, family == .ipv4 {
             filter(
                 "KUBE-FIREWALL",
                 "! -s 127.0.0.0/8 -d 127.0.0.0/8 \(comment("block incoming localnet connections")) "
@@ -80,7 +80,8 @@ package struct IptablesRules: Sendable {
             }
             return
         }
-        let loopback = family == .ipv6 ? "! -d ::1/128 " : (parameters.localhostNodePorts ? "" : "! -d 127.0.0.0/8 ")
+        let excluded = family == .ipv6 ? "! -d ::1/128 " : (parameters.localhostNodePorts ? "" : "! -d 127.0.0.0/8 ")
+        let loopback = version.sparesLoopbackNodePorts ? excluded : ""
         nat("KUBE-SERVICES", "\(loopback)\(text) -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS")
     }
 }

@@ -66,7 +66,7 @@ struct ContractBuilder {
         let arms = external(port, selected, .loadBalancer, address)
         guard !port.sourceRanges.isEmpty, selected.hasAny || parameters.mode == .ipvs else { return arms }
         var allowed = AddressSet(port.sourceRanges, family)
-        if parameters.nodeAddresses.contains(where: allowed.contains) {
+        if parameters.addressesInSourceRanges.contains(where: allowed.contains) {
             // A node that holds the address itself may use it as its source; iptables mode lists all of them.
             let own = parameters.mode == .ipvs ? [address] : port.loadBalancerIPs
             allowed = allowed.union(AddressSet(own, family))
@@ -132,7 +132,8 @@ struct ContractBuilder {
         }
         switch parameters.mode {
         case .iptables:
-            let isExcluded = family == .ipv6 || !parameters.localhostNodePorts
+            let isExcluded =
+                parameters.version.sparesLoopbackNodePorts && (family == .ipv6 || !parameters.localhostNodePorts)
             return [.anyLocal(except: isExcluded ? network.loopback : .empty(family))]
         case .nftables:
             return Self.single(AddressSet(nodes, family))

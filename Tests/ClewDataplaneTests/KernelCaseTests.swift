@@ -259,4 +259,79 @@ import Testing
             "10.244.2.0/24 via 192.168.50.12 dev eth0\n", with: "", in: "nodes/a/ip-route.txt")
         #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80").verdict == .unknown)
     }
+
+    /// `iptables -j NETMAP --to 1.2.3.0/0` is loaded and printed as 0.0.0.0/0: every bit of the address is kept.
+    @Test func aNetworkMapOfLengthZeroKeepsTheAddress() throws {
+        let nat =
+            "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+        let whole = Self.node(nat + "-A PREROUTING -d 192.168.50.11/32 -j NETMAP --to 1.2.3.0/0\nCOMMIT\n")
+        #expect(try SimulatorTests.trace(whole, from: "10.244.1.5", to: "192.168.50.11:80").verdict == .works)
+        let unread = Self.node(nat + "-A PREROUTING -d 192.168.50.11/32 -j NETMAP --to 1.2.3.0/33\nCOMMIT\n")
+        #expect(try SimulatorTests.trace(unread, from: "10.244.1.5", to: "192.168.50.11:80").verdict == .unknown)
+    }
+
+    /// `martian_destination` in `ip_route_input_slow`.
+    @Test func nothingIsForwardedToTheNetworkZero() throws {
+        let nat =
+            "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+            + "-A PREROUTING -d 10.96.0.1/32 -p tcp -j DNAT --to-destination 0.0.0.0\nCOMMIT\n"
+        #expect(try SimulatorTests.trace(Self.node(nat), from: "10.244.1.5", to: "10.96.0.1:80").verdict == .fails)
+    }
+
+    /// Node a's packets to the pods of b go to a default gateway that knows no pods, where c reaches them by VXLAN.
+    @Test func aTunnelOfAnotherNodeSpeaksAgainstTheFabric() throws {
+        var bundle = SimulatorTests.pair()
+        bundle.replace("10.244.2.0/24 via 192.168.50.12 dev eth0\n", with: "", in: "nodes/a/ip-route.txt")
+        bundle.replace("10.244.1.0/24 via 192.168.50.11 dev eth0\n", with: "", in: "nodes/b/ip-route.txt")
+        // Nobody has a route: the network between the nodes is taken to know the pods.
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80").verdict == .works)
+        bundle.addNode("c", number: 3)
+        bundle.append(
+            "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink\n", to: "nodes/c/ip-route.txt")
+        let trace = try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80")
+        #expect(trace.verdict == .unknown)
+        let branch = try #require(trace.branches.first)
+        #expect(branch.disposition == .indeterminate)
+        #expect(branch.decidedBy?.text == "default via 192.168.50.1 dev eth0")
+        #expect(branch.reason.contains("c has one to another node's pods: 10.244.2.0/24 via 10.244.2.0 dev flannel.1"))
+    }
+
+    /// The route to b's pods names a next hop that nobody has.
+    @Test func aNextHopThatNobodyHasIsNoFabric() throws {
+        var bundle = SimulatorTests.pair()
+        bundle.replace(
+            "10.244.2.0/24 via 192.168.50.12", with: "10.244.2.0/24 via 192.168.50.99", in: "nodes/a/ip-route.txt")
+        bundle.replace("10.244.1.0/24 via 192.168.50.11 dev eth0\n", with: "", in: "nodes/b/ip-route.txt")
+        let trace = try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80")
+        #expect(trace.verdict == .unknown)
+        #expect(trace.branches.first?.disposition == .indeterminate)
+    }
+
+    /// Nodes that no cloud runs have no network that knows their pods.
+    @Test(arguments: [
+        ("providerID: aws:///eu-west-1a/i-1", "10.244.2.0/24", TraceVerdict.works),
+        ("providerID: kind://docker/kind/b", "10.244.2.0/24", .unknown),
+        ("unschedulable: false", "10.244.2.0/24", .unknown),
+        ("providerID: aws:///eu-west-1a/i-1", "10.99.2.0/24", .unknown),
+    ])
+    func objectsSpeakAgainstTheFabric(provider: String, network: String, verdict: TraceVerdict) throws {
+        var bundle = SimulatorTests.pair()
+        bundle.replace("10.244.2.0/24 via 192.168.50.12 dev eth0\n", with: "", in: "nodes/a/ip-route.txt")
+        bundle.replace("10.244.1.0/24 via 192.168.50.11 dev eth0\n", with: "", in: "nodes/b/ip-route.txt")
+        bundle["cluster/nodes.yaml"] = """
+            apiVersion: v1
+            kind: Node
+            metadata:
+              name: b
+            spec:
+              podCIDRs: [\(network)]
+              \(provider)
+            status:
+              addresses:
+              - type: InternalIP
+                address: 192.168.50.12
+
+            """
+        #expect(try SimulatorTests.trace(bundle, from: "10.244.1.5", to: "10.244.2.6:80").verdict == verdict)
+    }
 }

@@ -18,6 +18,7 @@ final class World: Sendable {
     private let podObjects: [IPAddress: [Int]]
     private let nodeObjects: [IPAddress: Int]
     private let clusterIPs: [IPAddress: Int]
+    let podNetworks: PodNetworks
     /// What could not be read.
     let unread: UnreadFiles
     /// Whether the API's pods were collected: then an address none of them has belongs to no pod.
@@ -68,6 +69,9 @@ final class World: Sendable {
         }
         self.clusterIPs = clusterIPs
         unread = UnreadFiles(snapshot)
+        podNetworks = PodNetworks(
+            namespaces.filter(\.isHost), nodes: snapshot.objects.nodes, pods: snapshot.objects.pods,
+            hostsHaving: { hostAddresses[$0] ?? [] })
     }
 
     subscript(_ index: NamespaceIndex) -> CompiledNamespace { namespaces[Int(index.rawValue)] }
@@ -118,18 +122,6 @@ final class World: Sendable {
         return result
     }
 
-    /// Whether a collected node has a route by way of another one: then the network between them need not know the pods.
-    var nodesRouteToEachOther: Bool {
-        hosts.values.contains { own in
-            self[own].router.routes.contains { route in
-                route.type == .unicast && route.destination.length > 0
-                    && route.nextHops.contains { hop in
-                        hop.gateway.map { gateway in hosts(having: gateway).contains { $0 != own } } ?? false
-                    }
-            }
-        }
-    }
-
     // MARK: - Whose an address is
 
     /// Collected host namespaces that have an address.
@@ -145,6 +137,8 @@ final class World: Sendable {
 
     /// The Service whose ClusterIP an address is: an address that exists in rules only.
     func service(having address: IPAddress) -> Service? { clusterIPs[address].map { snapshot.objects.services[$0] } }
+
+    func nodeObject(named name: String) -> Node? { snapshot.objects.nodes.first { $0.name == name } }
 
     func nodeObject(having address: IPAddress) -> Node? { nodeObjects[address].map { snapshot.objects.nodes[$0] } }
 

@@ -188,9 +188,11 @@ extension PacketWalk {
         state.connections[number].translatesSource = changed
     }
 
-    /// `nf_nat_masquerade.c`: what the kernel selects on the outgoing link, towards the next hop.
+    /// `nf_nat_masquerade.c`: what the kernel selects on the outgoing link, towards the next hop, in IPv6 the destination.
     func masqueradeAddress(_ state: WalkState) -> IPAddress? {
         guard let link = namespace.link(state.packet.output) else { return nil }
-        return namespace.selectSource(on: link, towards: state.nextHop ?? state.packet.destination, scope: .universe)
+        let destination = state.packet.destination
+        let towards = destination.family == .ipv4 ? state.nextHop ?? destination : destination
+        return namespace.selectSource(on: link, towards: towards, scope: .universe)
     }
 }

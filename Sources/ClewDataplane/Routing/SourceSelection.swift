@@ -86,11 +86,18 @@ extension CompiledNamespace {
         return address.isLinkLocal || address.isLoopback ? 2 : 14
     }
 
-    /// `ip6_addr_label_init_table`: the entries that a cluster's addresses fall under.
+    /// `ip6_addr_label_init_table` (`addrlabel.c`), the longest prefix first.
     private static func label6(_ address: IPAddress) -> Int {
+        let (high, low) = (address.high, address.low)
         if address.isLoopback { return 0 }
-        if address.high >> 57 == 0xfc >> 1 { return 5 }
-        return address.high >> 48 == 0x2002 ? 2 : 1
+        if high == 0, low >> 32 == 0xFFFF { return 4 }
+        if high == 0, low >> 32 == 0 { return 3 }
+        if high >> 32 == 0x2001_0000 { return 6 }
+        if high >> 36 == 0x200_1001 { return 7 }
+        if high >> 48 == 0x2002 { return 2 }
+        if high >> 48 == 0x3FFE { return 12 }
+        if high >> 54 == 0xFEC0 >> 6 { return 11 }
+        return high >> 57 == 0xFC >> 1 ? 5 : 1
     }
 
     /// The source the kernel gives a packet that leaves by a route (`fib_result_prefsrc`).
@@ -98,7 +105,9 @@ extension CompiledNamespace {
         if let preferred = route.preferredSource { return preferred }
         if route.type == .local { return destination }
         guard let link = hop?.device.flatMap({ linkNames[$0] }).map({ links[Int($0)] }) else { return nil }
-        let towards = hop?.gateway.flatMap { $0.family == destination.family ? $0 : nil } ?? destination
+        // IPv4 looks for an address in the next hop's network, IPv6 for one that fits the destination (`ip6_route_get_saddr`).
+        let gateway = destination.family == .ipv4 ? hop?.gateway.flatMap { $0.family == .ipv4 ? $0 : nil } : nil
+        let towards = gateway ?? destination
         return selectSource(on: link, towards: towards, scope: AddressScope(route.scope ?? defaultScope(route)))
     }
 

@@ -100,10 +100,24 @@ extension Tracer {
         for passed in traverse(.forward, namespace, state) { leave(passed, .unknown, namespace) }
     }
 
+    /// Addresses that no setting lets in (`ip_route_input_slow`, `ip6_rcv_core`).
+    private static func impossible(_ packet: Packet) -> String? {
+        let (source, destination) = (packet.source, packet.destination)
+        if source.isMulticast { return "\(source) is no source" }
+        guard packet.family == .ipv4 else { return nil }
+        let isBroadcast = destination.v4 == .max || (source.isZero && destination.isZero)
+        if source.v4 == .max || (source.v4 >> 24 == 0 && !isBroadcast) { return "\(source) is no source" }
+        return destination.v4 >> 24 == 0 && !isBroadcast ? "\(destination) is no destination" : nil
+    }
+
     private mutating func passesMartianChecks(
         _ state: WalkState, _ device: Link, _ namespace: CompiledNamespace
     ) -> Bool {
         let packet = state.packet
+        if let why = Self.impossible(packet) {
+            end(state, .dropped, "a martian: \(packet.tuple) on \(namespace.place): \(why)")
+            return false
+        }
         guard packet.source.isLoopback || packet.destination.isLoopback else { return true }
         if packet.family == .ipv4, setting("route_localnet", of: device.name, namespace, combine: .or) { return true }
         let key = "net.ipv4.conf.\(device.name).route_localnet"

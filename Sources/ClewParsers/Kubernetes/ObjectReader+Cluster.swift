@@ -14,7 +14,7 @@ extension ObjectReader {
                 node.annotations = metadata.annotations
                 node.resourceVersion = metadata.resourceVersion
             } else if reader.isEqual(key, "spec") {
-                node.podCIDRs = try podCIDRs()
+                try spec(of: &node)
             } else if reader.isEqual(key, "status") {
                 try status(of: &node)
             } else {
@@ -25,11 +25,11 @@ extension ObjectReader {
         found.nodes.append(node)
     }
 
-    /// `podCIDRs`, or `podCIDR` alone.
-    private mutating func podCIDRs() throws(JSONError) -> [IPPrefix] {
+    /// Reads the provider's name, and `podCIDRs`, or `podCIDR` alone.
+    private mutating func spec(of node: inout Node) throws(JSONError) {
         var first: IPPrefix?
         var all: [IPPrefix] = []
-        guard try beginObject("spec") else { return [] }
+        guard try beginObject("spec") else { return }
         while let key = try reader.nextKey() {
             if reader.isEqual(key, "podCIDR") {
                 first = try prefix("spec.podCIDR")
@@ -38,12 +38,14 @@ extension ObjectReader {
                 while try reader.nextElement() {
                     if let prefix = try prefix("spec.podCIDRs[]") { all.append(prefix) }
                 }
+            } else if reader.isEqual(key, "providerID") {
+                node.providerID = try string("spec.providerID")
             } else {
                 try reader.skipValue()
             }
         }
         if let first, !all.contains(first) { all.insert(first, at: 0) }
-        return all
+        node.podCIDRs = all
     }
 
     private mutating func status(of node: inout Node) throws(JSONError) {

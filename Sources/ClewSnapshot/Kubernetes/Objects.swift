@@ -204,6 +204,8 @@ package struct Node: Sendable {
     package var internalIPs: [IPAddress] = []
     package var externalIPs: [IPAddress] = []
     package var podCIDRs: [IPPrefix] = []
+    /// `aws:///eu-west-1a/i-0123`: the machine at its provider.
+    package var providerID: String?
     package var labels: [String: String] = [:]
     package var annotations: [String: String] = [:]
     package var isReady: Bool?

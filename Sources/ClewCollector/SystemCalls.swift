@@ -50,9 +50,30 @@ struct DescriptorStream: ~Copyable, ByteStream {
     private let isOwned: Bool
     let status: FileStatus
 
-    /// Opens what the user named.
+    /// Opens what the user named: a regular file, or a pipe that the shell made (`<(…)`).
+    ///
+    /// A named pipe may wait for ever for somebody who writes, and a device may never end.
     init(openingPath path: String) throws(BundleReadError.Reason) {
-        try self.init(path: path, flags: O_RDONLY | O_CLOEXEC)
+        try Self.checkKind(FileStatus(ofPath: path, followingLink: true).kind, path)
+        // What takes the file's place in the meantime is read, but does not make this wait.
+        try self.init(path: path, flags: O_RDONLY | O_CLOEXEC | (Self.isShellPipe(path) ? 0 : O_NONBLOCK))
+    }
+
+    private static func isShellPipe(_ path: String) -> Bool {
+        ["/dev/fd/", "/dev/stdin", "/proc/self/fd/"].contains { path.hasPrefix($0) }
+    }
+
+    private static func checkKind(_ kind: FileStatus.Kind, _ path: String) throws(BundleReadError.Reason) {
+        let what: String
+        switch kind {
+        case .file, .folder: return
+        case .pipe where isShellPipe(path): return
+        case .pipe: what = "a named pipe"
+        case .socket: what = "a socket"
+        case .characterDevice, .blockDevice: what = "a device"
+        case .symbolicLink, .other: what = "something else"
+        }
+        throw .system("is \(what), where a file, a folder or '-' (standard input) is needed")
     }
 
     /// Opens a file of a folder.

@@ -34,8 +34,11 @@ struct FlowStream {
     ///
     /// Answers are written as soon as the input makes it wait.
     mutating func run(reading path: String) throws(CommandFailure) -> TraceOutcome {
-        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK a named pipe makes this wait until somebody writes to it.
+        let waits: Int32 = path.hasPrefix("/dev/") || path.hasPrefix("/proc/self/") ? 0 : O_NONBLOCK
+        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | waits)
         guard descriptor >= 0 else { throw CommandFailure("\(path): \(String(cString: strerror(errno)))") }
+        try Self.checkEnds(descriptor, path)
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         var line: [UInt8] = []
@@ -50,6 +53,16 @@ struct FlowStream {
         if !line.isEmpty { try answer(line) }
         try output.flush()
         return outcome
+    }
+
+    /// Refuses a device, which may never end, and a named pipe, for which `-` is the way.
+    private static func checkEnds(_ descriptor: Int32, _ path: String) throws(CommandFailure) {
+        var status = stat()
+        guard path != "-", fstat(descriptor, &status) == 0 else { return }
+        let kind = status.st_mode & S_IFMT
+        if kind == S_IFREG || (kind == S_IFIFO && (path.hasPrefix("/dev/") || path.hasPrefix("/proc/self/"))) { return }
+        let what = kind == S_IFDIR ? "a directory" : kind == S_IFIFO ? "a named pipe" : "a device"
+        throw CommandFailure("\(path): is \(what), where a file or '-' (standard input) is needed")
     }
 
     private mutating func take(_ bytes: ArraySlice<UInt8>, _ line: inout [UInt8]) throws(CommandFailure) {

@@ -5,6 +5,20 @@ import Testing
 
 @Suite("Folders and single files")
 struct FolderTests {
+    @Test("Named pipes and devices are refused at once, wherever a file is named")
+    func endless() throws {
+        let folder = try TemporaryFolder()
+        try #require(try run("mkfifo", ["pipe"], in: folder.path) == 0)
+        for (path, what) in [(folder.path + "/pipe", "a named pipe"), ("/dev/zero", "a device")] {
+            let errors = [
+                #expect(throws: BundleReadError.self) { try BundleReader.read(path: path) },
+                #expect(throws: BundleReadError.self) { try BundleReader.readAddition(path: path) },
+                #expect(throws: BundleReadError.self) { try BundleReader.readFile(path: path, as: "x") },
+            ]
+            for error in errors { #expect(error?.description.hasPrefix("\(path): is \(what), where") == true) }
+        }
+    }
+
     @Test("A folder is read sorted, links and hidden files aside")
     func folder() throws {
         let folder = try TemporaryFolder()

@@ -81,6 +81,15 @@ import Testing
         #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
     }
 
+    @Test func aNameWithoutItsKindIsExplained() {
+        let target = FlowError("'shop/api' does not say what it names; did you mean svc/shop/api or pod/shop/api?")
+        #expect(throws: target) { try FlowRequest(from: "node/a", to: "shop/api") }
+        let source = #expect(throws: FlowError.self) { try FlowRequest(from: "shop/web-0", to: "10.0.0.1:80") }
+        #expect(source?.description.contains("did you mean pod/shop/web-0?") == true)
+        let transport = #expect(throws: FlowError.self) { try FlowRequest(from: "node/a", to: "10.0.0.1:80/tpc") }
+        #expect(transport?.description.contains("'tpc' is not a protocol") == true)
+    }
+
     @Test func protocolsMustNotContradict() throws {
         var request = try FlowRequest(from: "10.0.0.2", to: "10.0.0.1:53/udp")
         try request.require(.udp)

@@ -26,6 +26,33 @@ import Testing
         }
     }
 
+    /// A Chinese character takes two columns.
+    @Test func wideCharactersAreCountedAsTheyAreDrawn() {
+        var trace = sample.trace
+        let comment = "服务没有可用的后端端点所以连接被拒绝请检查就绪探针和选择器"
+        trace.branches[0].hops[0].steps.insert(
+            Step(
+                kind: .rule, text: "-A KUBE-SERVICES -d 10.96.0.10/32 -m comment --comment \"\(comment)\" -j DROP",
+                mark: 0, tuple: trace.branches[0].hops[0].steps[0].tuple), at: 0)
+        trace.assumptions = [TraceNote(comment + " " + comment + comment)]
+        let text = TraceText(sample.snapshot).text(trace)
+        #expect(text.contains("服务没有"))
+        for line in text.split(separator: "\n").dropFirst() {
+            let wide = line.unicodeScalars.count { (0x4E00...0x9FFF).contains($0.value) }
+            #expect(line.count + wide <= 80, "\(line)")
+        }
+    }
+
+    @Test func whatCannotBeToldHasNoTick() {
+        var trace = sample.trace
+        trace.branches[0].disposition = .indeterminate
+        trace.branches[0].outcome = .unknown
+        trace.branches[0].deliveredTo = nil
+        let lines = TraceText(sample.snapshot).text(trace).split(separator: "\n")
+        #expect(lines.contains { $0.contains("? where it goes cannot be told") })
+        #expect(!lines.contains { $0.contains("✓ where") })
+    }
+
     @Test func whatBranchesShareIsPrintedOnce() {
         let text = lines().joined(separator: "\n")
         let shared = text.components(separatedBy: "-A KUBE-SERVICES -d 10.96.0.10/32").count - 1

@@ -120,7 +120,9 @@ extension FlowRequest {
             throw FlowError("'\(text)': a Service opens no connections; name a pod, a node or an address as the source")
         default:
             guard let address = IPAddress(unbracketed(text)) else {
-                throw FlowError("'\(text)' is not a source: expected pod/NAMESPACE/NAME, node/NAME or an address")
+                let hint = parts.count == 2 && !parts.contains("") ? "; did you mean pod/\(text)?" : ""
+                throw FlowError(
+                    "'\(text)' is not a source: expected pod/NAMESPACE/NAME, node/NAME or an address\(hint)")
             }
             return .address(address)
         }
@@ -135,6 +137,7 @@ extension FlowRequest {
         default: fixed = 1
         }
         var transport: FlowTransport?
+        if fixed == 1, parts.count > 1, !isAddress(parts[0]) { throw unnamed(text, parts) }
         if parts.count == fixed + 1 {
             let name = parts.removeLast()
             transport = FlowTransport(name: name)
@@ -153,6 +156,21 @@ extension FlowRequest {
         case "p": return (.pod(NamespacedName(parts[1], name)), port, transport)
         default: return (.node(name), port, transport)
         }
+    }
+
+    /// Whether a text begins with an address or its port, well written or not.
+    private static func isAddress(_ text: String) -> Bool {
+        text.isEmpty || text.hasPrefix("[") || text.utf8.allSatisfy { $0 &- 48 < 10 || $0 == 46 || $0 == 58 }
+            || (text.contains(":") && IPAddress(unbracketed(text)) != nil)
+    }
+
+    /// `shop/api`: a name without what it is of.
+    private static func unnamed(_ text: String, _ parts: [String]) -> FlowError {
+        if parts.count == 2, !parts.contains("") {
+            return FlowError(
+                "'\(text)' does not say what it names; did you mean svc/\(text) or pod/\(text)?")
+        }
+        return malformed(text)
     }
 
     private static func malformed(_ text: String) -> FlowError {

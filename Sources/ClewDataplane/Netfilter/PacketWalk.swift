@@ -170,10 +170,20 @@ struct PacketWalk: PacketDomain {
     mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout WalkState) {
         let text =
             switch reason {
-            case .undeclaredChain: "the dump does not show the chain this rule leads to"
-            case .endlessJumps: "the jumps from this rule on do not end"
+            case .undeclaredChain:
+                "the dump does not show the chain \(chainAhead(of: rule, in: rules))that a rule leads to"
+            case .endlessJumps:
+                "the jumps of a rule \(chainAhead(of: rule, in: rules, "to "))lead in a circle or too deep"
             }
         doubt(text, source: source(of: rule, in: rules), &state)
+    }
+
+    /// The name of the chain that a rule leads to, and a space; nothing where it leads to none or several.
+    private func chainAhead(of rule: RuleID, in rules: CompiledRules, _ word: String = "") -> String {
+        switch rules.rule(rule).target {
+        case .jump(let chain), .goto(let chain): "\(word)\(rules.ruleSet.name(of: chain)) "
+        default: ""
+        }
     }
 
     // MARK: - Connections

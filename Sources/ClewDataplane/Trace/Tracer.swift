@@ -98,7 +98,7 @@ struct Tracer {
             case .drop: endByRule(state, .dropped, "dropped", namespace)
             case .reject(let type):
                 endByRule(state, .rejected, "rejected with \(type.name(state.packet.family))", namespace)
-            case .unknown: endByRule(state, .indeterminate, "not modelled", namespace)
+            case .unknown: endByDoubt(state, namespace)
             }
         }
         return passed
@@ -109,6 +109,18 @@ struct Tracer {
         _ results: [(state: WalkState, verdict: Verdict)]
     ) -> [(state: WalkState, verdict: Verdict)] {
         results
+    }
+
+    /// What could not be told is the last doubt of the path.
+    private mutating func endByDoubt(_ state: WalkState, _ namespace: CompiledNamespace) {
+        let last = interpreter.domain.arena.events(to: state.path).last {
+            if case .uncertain = $0 { true } else { false }
+        }
+        guard case .uncertain(let number)? = last else {
+            return endByRule(state, .indeterminate, "not modelled", namespace)
+        }
+        let note = interpreter.domain.notes[Int(number)]
+        end(state, .indeterminate, "on \(namespace.place), \(note.text)", source: note.source, text: note.text)
     }
 
     /// The rule or policy that decided is the last event of the path.

@@ -73,7 +73,7 @@ struct BranchTree {
         case .place(let title, let device, let folder):
             let entered = device.map { ", in by \($0)" } ?? ""
             let heading = style.clean(title + entered)
-            let gap = style.width - gutter.count - heading.count - folder.count
+            let gap = style.width - gutter.columns - heading.columns - folder.columns
             let below = gap >= 2 ? String(repeating: " ", count: gap) + style.paint(folder, .faint) : ""
             lines.append(gutter + style.paint(heading, .heading) + (folder.isEmpty ? "" : below))
         case .hook(let name):
@@ -114,7 +114,7 @@ struct BranchTree {
     private func oneLine(_ text: String, comment: String?, place: String?, first: String) -> String? {
         guard let comment, let place else { return nil }
         let (text, note) = (style.clean(text), "# " + style.clean(comment))
-        let gap = style.width - first.count - text.count - 2 - note.count - place.count
+        let gap = style.width - first.columns - text.columns - 2 - note.columns - place.columns
         guard gap >= 2 else { return nil }
         return first + text + "  " + style.paint(note, .faint) + String(repeating: " ", count: gap)
             + style.paint(place, .place)

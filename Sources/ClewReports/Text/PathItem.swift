@@ -41,7 +41,8 @@ struct PathBuilder {
         let decided = [branch.decidedBy, branch.reply?.decidedBy].compactMap { $0 }
         var items = branch.hops.flatMap { hop in self.items(of: hop, decided) }
         guard let reply = branch.reply, withReply else { return items + [end(of: branch, after: .arrival)] }
-        items.append(.end(text: arrival(branch), place: nil, mark: .midway))
+        let isOpen = branch.disposition == .indeterminate
+        items.append(.end(text: arrival(branch), place: nil, mark: isOpen ? .unsure : .midway))
         items.append(.turn)
         items += reply.hops.flatMap { hop in self.items(of: hop, decided) }
         return items + [end(of: branch, after: .reply)]
@@ -211,7 +212,7 @@ extension Disposition {
         case .noRoute: "no route"
         case .looped: "goes round in a loop"
         case .leavesSnapshot: "leaves the cluster"
-        case .indeterminate: "cannot be told"
+        case .indeterminate: "where it goes cannot be told"
         }
     }
 }

@@ -47,6 +47,8 @@ package struct TextStyle: Sendable, Hashable {
             switch scalar {
             case "\t", "\n", "\r": result += " "
             case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value): result += "?"
+            // What turns the writing's direction could make a line read as another.
+            case "\u{200B}"..."\u{200F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}", "\u{FEFF}": result += "?"
             case "→" where drawing == .ascii: result += "->"
             case "…" where drawing == .ascii: result += "..."
             default: result.unicodeScalars.append(scalar)
@@ -64,23 +66,23 @@ extension TextStyle {
     func fitted(_ text: String, place: String?, first: String, rest: String, role: Role? = nil) -> [String] {
         let words = Self.units(clean(text))
         var lines = wrapped(words, first: first, rest: rest)
-        if let place, let last = lines.last, last.0.count + last.1.count + 2 + place.count > width {
+        if let place, let last = lines.last, last.0.columns + last.1.columns + 2 + place.columns > width {
             // Better the target on the line of its place than the place alone.
             let tail = last.1.start(of: " -j ")
-            if let tail, rest.count + last.1.distance(from: tail, to: last.1.endIndex) + 1 + place.count <= width {
+            if let tail, rest.columns + last.1[tail...].columns + 1 + place.columns <= width {
                 lines[lines.count - 1].1 = String(last.1[..<tail])
                 lines.append((rest, String(last.1[last.1.index(after: tail)...])))
             }
         }
         var result = lines.map { line in line.0 + (role.map { paint(line.1, $0) } ?? line.1) }
         guard let place, let last = lines.last, let painted = result.popLast() else { return result }
-        let used = last.0.count + last.1.count
-        let gap = width - used - place.count
+        let used = last.0.columns + last.1.columns
+        let gap = width - used - place.columns
         if gap >= 2 {
             result.append(painted + String(repeating: " ", count: gap) + paint(place, .place))
         } else {
             result.append(painted)
-            let indent = max(0, width - rest.count - place.count)
+            let indent = max(0, width - rest.columns - place.columns)
             result.append(rest + String(repeating: " ", count: indent) + paint(place, .place))
         }
         return result
@@ -105,19 +107,20 @@ extension TextStyle {
         var prefix = first
         var line = ""
         for word in words {
-            if !line.isEmpty, prefix.count + line.count + 1 + word.count > width {
+            if !line.isEmpty, prefix.columns + line.columns + 1 + word.columns > width {
                 lines.append((prefix, line))
                 prefix = rest
                 line = ""
             }
             line += line.isEmpty ? word : " " + word
             // A word longer than a line is cut where the line ends.
-            while prefix.count + line.count > width {
-                let room = max(20, width - prefix.count)
-                guard line.count > room else { break }
-                lines.append((prefix, String(line.prefix(room))))
+            while prefix.columns + line.columns > width {
+                let room = max(20, width - prefix.columns)
+                guard line.columns > room else { break }
+                let start = line.prefix(columns: room)
+                lines.append((prefix, String(start)))
                 prefix = rest
-                line = String(line.dropFirst(room))
+                line = String(line[start.endIndex...])
             }
         }
         lines.append((prefix, line))

@@ -4,16 +4,18 @@ import ClewNet
 extension IPVSProgram {
     /// The chains and rules around IPVS (`createAndLinkKubeChain`, `writeIptablesRules`).
     mutating func writeRules() {
+        let firewall = version.filtersSourceRanges
         declare(
-            filter: [
-                "KUBE-FORWARD", "KUBE-NODE-PORT", "KUBE-PROXY-FIREWALL", "KUBE-SOURCE-RANGES-FIREWALL",
-                "KUBE-IPVS-FILTER", "KUBE-IPVS-OUT-FILTER",
-            ],
-            nat: ["KUBE-SERVICES", "KUBE-POSTROUTING", "KUBE-NODE-PORT", "KUBE-LOAD-BALANCER", "KUBE-MARK-MASQ"])
+            filter: ["KUBE-FORWARD", "KUBE-NODE-PORT"]
+                + (firewall ? ["KUBE-PROXY-FIREWALL", "KUBE-SOURCE-RANGES-FIREWALL", "KUBE-IPVS-FILTER"] : [])
+                + (version.filtersNodeToLoadBalancer ? ["KUBE-IPVS-OUT-FILTER"] : []),
+            nat: ["KUBE-SERVICES", "KUBE-POSTROUTING", "KUBE-NODE-PORT", "KUBE-LOAD-BALANCER", "KUBE-MARK-MASQ"]
+                + (firewall ? [] : ["KUBE-FIREWALL", "KUBE-MARK-DROP"]))
         writeJumps()
         writeServices()
         writeNodePorts()
         writeLoadBalancers()
+        writeSourceRanges()
         writePostrouting()
         writeFilter()
     }
@@ -37,12 +39,14 @@ extension IPVSProgram {
         nat("POSTROUTING", "\(comment("kubernetes postrouting rules")) -j KUBE-POSTROUTING")
         let access = comment("kubernetes ipvs access filter")
         let firewall = comment("kube-proxy firewall rules")
-        filter("INPUT", "\(access) -j KUBE-IPVS-FILTER")
-        filter("INPUT", "\(firewall) -j KUBE-PROXY-FIREWALL")
+        if version.filtersSourceRanges {
+            filter("INPUT", "\(access) -j KUBE-IPVS-FILTER")
+            filter("INPUT", "\(firewall) -j KUBE-PROXY-FIREWALL")
+            filter("FORWARD", "\(firewall) -j KUBE-PROXY-FIREWALL")
+        }
         filter("INPUT", "\(comment("kubernetes health check rules")) -j KUBE-NODE-PORT")
-        filter("FORWARD", "\(firewall) -j KUBE-PROXY-FIREWALL")
         filter("FORWARD", "\(comment("kubernetes forwarding rules")) -j KUBE-FORWARD")
-        filter("OUTPUT", "\(access) -j KUBE-IPVS-OUT-FILTER")
+        if version.filtersNodeToLoadBalancer { filter("OUTPUT", "\(access) -j KUBE-IPVS-OUT-FILTER") }
     }
 
     private mutating func writeServices() {
@@ -88,18 +92,30 @@ extension IPVSProgram {
     }
 
     private mutating func writeLoadBalancers() {
+        if isFilled(.loadBalancerFirewall), !version.filtersSourceRanges {
+            nat("KUBE-LOAD-BALANCER", "\(commented(.loadBalancerFirewall, "dst,dst")) -j KUBE-FIREWALL")
+        }
         if isFilled(.loadBalancerLocal) {
             nat("KUBE-LOAD-BALANCER", "\(commented(.loadBalancerLocal, "dst,dst")) -j RETURN")
         }
         nat("KUBE-LOAD-BALANCER", "-j KUBE-MARK-MASQ")
+    }
+
+    /// Who is let through to a load balancer: by the filter table, until 1.26 by a mark that kubelet's rule drops.
+    private mutating func writeSourceRanges() {
+        let sources = [IPVSSet.loadBalancerSourceCIDR, .loadBalancerSourceIP].filter(isFilled).map {
+            "\(commented($0, "dst,dst,src")) -j RETURN"
+        }
+        guard version.filtersSourceRanges else {
+            for rule in sources + ["-j KUBE-MARK-DROP"] { nat("KUBE-FIREWALL", rule) }
+            return
+        }
         if isFilled(.loadBalancerFirewall) {
             let rule = commented(.loadBalancerFirewall, "dst,dst")
             filter("KUBE-PROXY-FIREWALL", "\(rule) -j KUBE-SOURCE-RANGES-FIREWALL")
         }
-        for set in [IPVSSet.loadBalancerSourceCIDR, .loadBalancerSourceIP] where isFilled(set) {
-            filter("KUBE-SOURCE-RANGES-FIREWALL", "\(commented(set, "dst,dst,src")) -j RETURN")
-        }
-        filter("KUBE-SOURCE-RANGES-FIREWALL", "-j DROP")
+        for rule in sources + ["-j DROP"] { filter("KUBE-SOURCE-RANGES-FIREWALL", rule) }
+        guard version.filtersNodeToLoadBalancer else { return }
         for (address, ipProtocol) in closedToNode {
             let host = IPPrefix(host: address.address)
             filter(
@@ -129,7 +145,9 @@ extension IPVSProgram {
             "KUBE-FORWARD",
             "\(comment("kubernetes forwarding conntrack rule")) -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
         filter("KUBE-NODE-PORT", "\(commented(.healthCheckNodePort, "dst")) -j ACCEPT")
-        for set in [IPVSSet.loadBalancer, .clusterIP, .externalIP, .externalIPLocal] {
+        guard version.filtersSourceRanges else { return }
+        let returned: [IPVSSet] = [.loadBalancer, .clusterIP, .externalIP]
+        for set in returned + (version.filtersNodeToLoadBalancer ? [.externalIPLocal] : []) {
             filter("KUBE-IPVS-FILTER", "\(match(set, "dst,dst")) -j RETURN")
         }
         filter("KUBE-IPVS-FILTER", "\(match(.healthCheckNodePort, "dst")) -j RETURN")
@@ -146,7 +164,7 @@ extension IPVSProgram {
     /// For `ipset restore`.
     package var ipsetRestore: String {
         var lines: [String] = []
-        for set in IPVSSet.allCases {
+        for set in usedSets {
             let name = set.name(family)
             let family = self.family == .ipv4 ? "inet" : "inet6"
             lines.append(

@@ -1,8 +1,9 @@
 package import ClewIntent
 package import ClewNet
 
-/// What kube-proxy 1.36 puts on a node in IPVS mode, of one family (`pkg/proxy/ipvs/proxier.go`).
+/// What kube-proxy puts on a node in IPVS mode, of one family (`pkg/proxy/ipvs/proxier.go`).
 ///
+/// 1.36 and 1.30 by their source; of 1.23 what it had in other places: source ranges by mark, no filter of addresses.
 /// Virtual servers, addresses of `kube-ipvs0`, sets, and the rules around them in the words `iptables-save` prints.
 package struct IPVSProgram: Sendable {
     /// A virtual server; real servers are masqueraded and of weight 1.
@@ -33,22 +34,27 @@ package struct IPVSProgram: Sendable {
     let parameters: ProxyParameters
     let family: AddressFamily
     let scheduler: String
+    var version: ProxyVersion { parameters.version }
+    /// The sets this version keeps.
+    package var usedSets: [IPVSSet] {
+        IPVSSet.allCases.filter { $0 != .addresses || version.filtersSourceRanges }
+    }
     /// Load-balancer addresses that the node itself must not use: its address is in none of their source ranges.
     var closedToNode: [(address: SocketAddress, ipProtocol: IPProtocol)] = []
 
     /// Works out the program; `localAddresses` are those of the node's own devices, without loopback and `kube-ipvs0`.
     package init(
         _ intents: [ServicePortIntent], for parameters: ProxyParameters, localAddresses: [IPAddress],
-        family: AddressFamily, scheduler: String = "rr"
+        family: AddressFamily, scheduler: String? = nil
     ) {
         self.parameters = parameters
         self.family = family
-        self.scheduler = scheduler
-        for set in IPVSSet.allCases { sets[set] = [] }
+        self.scheduler = scheduler ?? parameters.scheduler
+        for set in usedSets { sets[set] = [] }
         let own = Set(localAddresses.filter { $0.family == family && !$0.isLoopback })
         for intent in intents { add(intent, own) }
         addresses = Set(addresses).sorted()
-        sets[.addresses] = addresses.map(\.description)
+        if usedSets.contains(.addresses) { sets[.addresses] = addresses.map(\.description) }
         sets = sets.mapValues { Set($0).sorted() }
         servers.sort { ($0.address, $0.ipProtocol) < ($1.address, $1.ipProtocol) }
         writeRules()
@@ -102,11 +108,14 @@ package struct IPVSProgram: Sendable {
         if intent.externalPolicyIsLocal { add(entry, to: .loadBalancerLocal) }
         guard !intent.sourceRanges.isEmpty else { return }
         add(entry, to: .loadBalancerFirewall)
-        for range in intent.sourceRanges {
+        // A set of this type cannot hold the whole family (ipset(8)), so kube-proxy's entry is refused.
+        for range in intent.sourceRanges where range.length > 0 {
             let whole = range.length == family.width
             add("\(entry),\(whole ? "\(range.address)" : "\(range.network)")", to: .loadBalancerSourceCIDR)
         }
-        if parameters.nodeAddresses.contains(where: { node in intent.sourceRanges.contains { $0.contains(node) } }) {
+        if parameters.addressesInSourceRanges.contains(where: { node in
+            intent.sourceRanges.contains { $0.contains(node) }
+        }) {
             add("\(entry),\(address)", to: .loadBalancerSourceIP)
         } else {
             closedToNode.append((SocketAddress(address, intent.port), intent.name.ipProtocol))

@@ -208,9 +208,7 @@ extension IptablesRules {
 
     /// 1/n, rounded to the kernel's 31 bits, with the eleven digits iptables-save prints.
     static func probability(_ n: Int) -> String {
-        // kube-proxy writes ten digits ("%0.10f"); iptables rounds those to a multiple of 2⁻³¹.
-        let written = (UInt128(20_000_000_000) / UInt128(max(n, 1)) + 1) / 2
-        let threshold = (written * 0x1_0000_0000 / 10_000_000_000 + 1) / 2
+        let threshold = UInt128(EqualShares.threshold(oneOf: n))
         let digits = String((threshold * 200_000_000_000 / 0x8000_0000 + 1) / 2)
         return "0." + String(repeating: "0", count: max(0, 11 - digits.count)) + digits
     }

@@ -21,12 +21,24 @@ struct RecordedNode {
     let name: String
     let scenario: Scenario
     let snapshot: ClusterSnapshot
+    /// Instead of the recorded one.
+    var mode: ProxyMode?
 
     /// Every recorded node without a fault, sorted by name; none where the data is absent.
-    static func healthy(for test: String) -> [RecordedNode] {
+    static func healthy(for test: String) -> [RecordedNode] { all(for: test).filter { !$0.name.hasPrefix("x") } }
+
+    enum Size {
+        /// Without the folders of 1,000 and 5,000 Services (`m…`).
+        case small
+        case any
+    }
+
+    /// Every recorded node, those with faults (`x…`) too.
+    static func all(for test: String, _ size: Size = .any) -> [RecordedNode] {
         SharedData.folders("kube-proxy", for: test).compactMap { folder in
             let name = String(folder.split(separator: "/").last ?? "")
-            guard let text = SharedData.bytes(folder + "/scenario.json"), !name.hasPrefix("x"),
+            guard size == .any || !name.hasPrefix("m-") else { return nil }
+            guard let text = SharedData.bytes(folder + "/scenario.json"),
                 let scenario = try? JSONDecoder().decode(Scenario.self, from: Data(text))
             else { return nil }
             let snapshot = ClusterSnapshot(parsing: SharedData.bundle(withObjects: folder), nodeName: scenario.node)
@@ -42,7 +54,7 @@ struct RecordedNode {
             localDetection: scenario.local_detection.hasPrefix("none") ? .none : .sources(clusterCIDRs))
         parameters.zone = node?.labels["topology.kubernetes.io/zone"]
         parameters.masqueradeAll = scenario.masqueradeAll
-        parameters.mode = ProxyMode(rawValue: scenario.mode) ?? .iptables
+        parameters.mode = mode ?? ProxyMode(rawValue: scenario.mode) ?? .iptables
         parameters.version = ProxyVersion(minor: minorVersion)
         return parameters
     }

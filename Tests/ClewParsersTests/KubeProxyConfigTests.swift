@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewNet
 import ClewParsers
 import ClewSnapshot
 import ClewTestSupport

@@ -66,12 +66,22 @@ struct ContractBuilder {
         let arms = external(port, selected, .loadBalancer, address)
         guard !port.sourceRanges.isEmpty, selected.hasAny || parameters.mode == .ipvs else { return arms }
         var allowed = AddressSet(port.sourceRanges, family)
-        if parameters.addressesInSourceRanges.contains(where: allowed.contains) {
+        let admitsNode = parameters.addressesInSourceRanges.contains(where: allowed.contains)
+        if admitsNode {
             // A node that holds the address itself may use it as its source; iptables mode lists all of them.
             let own = parameters.mode == .ipvs ? [address] : port.loadBalancerIPs
             allowed = allowed.union(AddressSet(own, family))
         }
-        return [ContractArm(.notFrom(allowed), .dropped)] + arms
+        let closed = [ContractArm(.notFrom(allowed), .dropped)] + arms
+        guard parameters.mode == .ipvs, parameters.version.filtersSourceRanges else { return closed }
+        // The ranges are asked at INPUT and FORWARD; the node's own connections go from OUTPUT to IPVS, and only those
+        // from the load balancer's address are stopped there (KUBE-IPVS-OUT-FILTER).
+        var host: [ContractArm] = []
+        if !admitsNode, parameters.version.filtersNodeToLoadBalancer {
+            host.append(ContractArm(.fromOwnAddress(AddressSet([address], family)), .dropped))
+        }
+        for arm in arms { host.append(ContractArm(arm.condition == .always ? .fromHost : arm.condition, arm.outcome)) }
+        return host + closed
     }
 
     private func external(

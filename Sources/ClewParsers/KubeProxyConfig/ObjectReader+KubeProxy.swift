@@ -88,6 +88,10 @@ extension ObjectReader {
                 configuration.detectLocalMode = try string("detectLocalMode")
             } else if isNamed(key, "hostnameoverride") {
                 configuration.hostnameOverride = try string("hostnameOverride")
+            } else if isNamed(key, "detectlocal") {
+                try detectLocal(into: &configuration)
+            } else if isNamed(key, "ipvs") {
+                configuration.scheduler = try scheduler()
             } else if isNamed(key, "iptables") {
                 iptables = try masquerade("iptables")
             } else if isNamed(key, "nftables") {
@@ -99,6 +103,7 @@ extension ObjectReader {
         let section = configuration.mode == "nftables" ? nftables : iptables
         configuration.masqueradeAll = section.all
         configuration.masqueradeBit = section.bit
+        configuration.localhostNodePorts = iptables.localhostNodePorts
         for problem in problems {
             note("kube-proxy configuration: \(problem.path): \(problem.reason)", at: problem.offset)
         }
@@ -118,7 +123,37 @@ extension ObjectReader {
     private struct Masquerade {
         var all: Bool?
         var bit: UInt8?
+        var localhostNodePorts: Bool?
     }
+
+    private mutating func detectLocal(into configuration: inout KubeProxyConfiguration) throws(JSONError) {
+        guard try beginObject("detectLocal") else { return }
+        while let key = try reader.nextKey() {
+            if isNamed(key, "bridgeinterface") {
+                configuration.bridgeInterface = try string("detectLocal.bridgeInterface").flatMap(Self.filled)
+            } else if isNamed(key, "interfacenameprefix") {
+                configuration.interfaceNamePrefix = try string("detectLocal.interfaceNamePrefix")
+                    .flatMap(Self.filled)
+            } else {
+                try reader.skipValue()
+            }
+        }
+    }
+
+    private mutating func scheduler() throws(JSONError) -> String? {
+        var result: String?
+        guard try beginObject("ipvs") else { return nil }
+        while let key = try reader.nextKey() {
+            if isNamed(key, "scheduler") {
+                result = try string("ipvs.scheduler").flatMap(Self.filled)
+            } else {
+                try reader.skipValue()
+            }
+        }
+        return result
+    }
+
+    private static func filled(_ text: String) -> String? { text.isEmpty ? nil : text }
 
     private mutating func masquerade(_ section: StaticString) throws(JSONError) -> Masquerade {
         var result = Masquerade()
@@ -128,6 +163,8 @@ extension ObjectReader {
                 result.all = try flag("masqueradeAll")
             } else if isNamed(key, "masqueradebit") {
                 result.bit = try number("masqueradeBit", upTo: 31).map { UInt8(truncatingIfNeeded: $0) }
+            } else if isNamed(key, "localhostnodeports") {
+                result.localhostNodePorts = try flag("localhostNodePorts")
             } else {
                 try reader.skipValue()
             }

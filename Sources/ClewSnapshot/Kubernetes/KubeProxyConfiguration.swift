@@ -17,6 +17,13 @@ package struct KubeProxyConfiguration: Sendable, Hashable {
     package var masqueradeBit: UInt8?
     /// `ClusterCIDR`, `NodeCIDR`, `BridgeInterface`, `InterfaceNamePrefix`; empty is `ClusterCIDR`.
     package var detectLocalMode: String?
+    /// `detectLocal.bridgeInterface` and `detectLocal.interfaceNamePrefix`; `nil` where empty.
+    package var bridgeInterface: String?
+    package var interfaceNamePrefix: String?
+    /// NodePorts on 127.0.0.0/8 (`iptables.localhostNodePorts`).
+    package var localhostNodePorts: Bool?
+    /// `ipvs.scheduler`; `nil` where empty, which is `rr`.
+    package var scheduler: String?
     package var hostnameOverride: String?
     package var source: SourceLine
 

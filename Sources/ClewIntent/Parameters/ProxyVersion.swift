@@ -25,6 +25,8 @@ package struct ProxyVersion: Sendable, Hashable, Comparable, CustomStringConvert
     package var readsNodeHints: Bool { minor >= 33 }
     /// Leaves load-balancer addresses of mode `Proxy` alone (LoadBalancerIPMode).
     package var honoursIPMode: Bool { minor >= 30 }
+    /// IPVS mode: load-balancer addresses are closed to nodes outside their ranges (KUBE-IPVS-OUT-FILTER).
+    package var filtersNodeToLoadBalancer: Bool { minor >= 29 }
     /// IPVS mode: source ranges are kept by the filter table.
     package var filtersSourceRanges: Bool { minor >= 27 }
 }

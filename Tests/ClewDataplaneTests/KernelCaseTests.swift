@@ -296,6 +296,12 @@ import Testing
         #expect(branch.reason.contains("c has one to another node's pods: 10.244.2.0/24 via 10.244.2.0 dev flannel.1"))
     }
 
+    /// A node-local cache of DNS that is not there; clouds answer at some such addresses.
+    @Test(arguments: [("169.254.20.10:53/udp", TraceVerdict.unknown), ("169.254.169.254:80", .works)])
+    func aLinkLocalAddressIsNotOutside(destination: String, verdict: TraceVerdict) throws {
+        #expect(try SimulatorTests.trace(Self.node(), from: "node/a", to: destination).verdict == verdict)
+    }
+
     /// The route to b's pods names a next hop that nobody has.
     @Test func aNextHopThatNobodyHasIsNoFabric() throws {
         var bundle = SimulatorTests.pair()

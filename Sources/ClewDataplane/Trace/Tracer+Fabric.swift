@@ -128,6 +128,11 @@ extension Tracer {
         end(state, .leavesSnapshot, "leaves for \(what), which was not collected", place: .uncollected)
     }
 
+    /// Where clouds answer on every network: metadata, time, names and credentials.
+    private static func isOfClouds(_ address: IPAddress) -> Bool {
+        address.family == .ipv4 && [0xA9_FEA9, 0xA9_FEAA].contains(address.v4 >> 8)
+    }
+
     private mutating func leaveOutside(_ state: WalkState, _ exit: LinkReference) {
         var state = state
         state.exit = exit
@@ -138,6 +143,13 @@ extension Tracer {
                 state, .leavesSnapshot,
                 "\(state.packet.destination) is the ClusterIP of \(service.name), and nothing on \(node) translated it: it leaves by \(device), where nobody has it",
                 place: .untranslated)
+            return
+        }
+        if !state.isReply, state.packet.destination.isLinkLocal, !Self.isOfClouds(state.packet.destination) {
+            let why =
+                "\(state.packet.destination) is link-local, so that no router passes it on, and \(node) does not have it"
+            doubt(why, &state)
+            end(state, .indeterminate, why, place: .uncollected)
             return
         }
         if !state.isReply {

@@ -79,8 +79,8 @@ let package = Package(
         .testTarget(
             name: "ClewKubeProxyTests",
             dependencies: [
-                "ClewTestSupport", "ClewKubeProxy", "ClewIntent", "ClewParsers", "ClewSnapshot", "ClewNet",
-                "ClewBundle",
+                "ClewTestSupport", "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewParsers", "ClewSnapshot",
+                "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -62,7 +62,8 @@ extension ServicePortIntent {
     /// Topology hints count only where every ready endpoint has one, and one of them is for this node or zone
     /// (`topologyModeFromHints`).
     package func topologyScope(for parameters: ProxyParameters) -> TopologyScope {
-        guard parameters.version.categorizesEndpoints else { return .everywhere }
+        guard parameters.version.categorizesEndpoints, asksForHints || !parameters.version.needsHintsAnnotation
+        else { return .everywhere }
         var (lacksNode, lacksZone, hasNode, hasZone, isAny) = (false, false, false, false, false)
         for endpoint in endpoints where endpoint.isReady {
             isAny = true

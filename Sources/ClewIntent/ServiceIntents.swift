@@ -33,7 +33,7 @@ package enum ServiceIntents {
 
     private static func isProxied(_ service: Service) -> Bool {
         !service.isHeadless && service.externalName == nil && service.type != "ExternalName"
-            && service.labels["service.kubernetes.io/service-proxy-name"] == nil
+            && !isForeign(service.labels)
     }
 
     private static func intent(
@@ -56,7 +56,14 @@ package enum ServiceIntents {
             affinitySeconds: service.sessionAffinity == "ClientIP" ? service.sessionAffinityTimeout ?? 10_800 : nil,
             internalPolicyIsLocal: service.internalTrafficPolicy == "Local", externalPolicyIsLocal: isLocal,
             healthCheckNodePort: isLocal && service.healthCheckNodePort != 0 ? service.healthCheckNodePort : nil,
-            endpoints: endpoints, source: service.source)
+            asksForHints: asksForHints(service), endpoints: endpoints, source: service.source)
+    }
+
+    private static func asksForHints(_ service: Service) -> Bool {
+        let value =
+            service.annotations["service.kubernetes.io/topology-mode"]
+            ?? service.annotations["service.kubernetes.io/topology-aware-hints"] ?? ""
+        return value != "" && value != "disabled" && value != "Disabled"
     }
 
     private static func trimmed(_ text: String) -> String {

@@ -50,6 +50,8 @@ package struct ServicePortIntent: Sendable {
     package var internalPolicyIsLocal: Bool
     package var externalPolicyIsLocal: Bool
     package var healthCheckNodePort: UInt16?
+    /// The annotation `service.kubernetes.io/topology-mode`, or its older name, is neither empty nor `Disabled`.
+    package var asksForHints: Bool
     /// Sorted by address text, as kube-proxy sorts them (`endpointslicecache.go`).
     package var endpoints: [EndpointIntent]
     package var source: SourceLine

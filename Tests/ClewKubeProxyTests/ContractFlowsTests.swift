@@ -104,7 +104,7 @@ import Testing
     }
 
     private static func difference(
-        _ translation: Translation, _ flow: Flow, _ sources: [IPAddress], isHost: Bool
+        _ translation: ContractTranslation, _ flow: Flow, _ sources: [IPAddress], isHost: Bool
     ) -> String? {
         var masqueraded = 0
         for (text, count) in flow.endpoints ?? [:] {

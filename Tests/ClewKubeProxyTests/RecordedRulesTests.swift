@@ -24,6 +24,13 @@ import Testing
                 var expected: [String: [String]] = [:]
                 for (chain, lines) in rules.filter { expected["filter " + chain] = lines.map { "-A \(chain) \($0)" } }
                 for (chain, lines) in rules.nat { expected["nat " + chain] = lines.map { "-A \(chain) \($0)" } }
+                for (table, jumps) in [("filter", rules.filterJumps), ("nat", rules.natJumps)] {
+                    for chain in Set(jumps.map(\.chain)) {
+                        expected["\(table) \(chain)"] = jumps.filter { $0.chain == chain }.map {
+                            "-A \(chain) \($0.rule)"
+                        }
+                    }
+                }
                 let wrong = Self.differences(expected, chains)
                 compared += chains.count
                 print("rendered rules: \(name) \(family): \(chains.count) chains, \(wrong.count) differ")
@@ -42,10 +49,14 @@ import Testing
             for chain in rules.chains {
                 let table = rules.tables[Int(chain.table.rawValue)]
                 let name = rules.string(chain.name)
-                guard table.family.covers(family), name.hasPrefix("KUBE-"), !name.hasSuffix("CANARY") else { continue }
-                let lines = (chain.firstRule..<chain.firstRule + chain.ruleCount).map {
+                guard table.family.covers(family), name.hasPrefix("KUBE-") || chain.base != nil,
+                    !name.hasSuffix("CANARY")
+                else { continue }
+                var lines = (chain.firstRule..<chain.firstRule + chain.ruleCount).map {
                     rules.string(rules.rules[Int($0)].text)
                 }
+                if chain.base != nil { lines.removeAll { !$0.contains("-j KUBE-") } }
+                if chain.base != nil, lines.isEmpty { continue }
                 result["\(table.name) \(name)"] = lines
             }
         }
@@ -57,9 +68,11 @@ import Testing
         Set(expected.keys).union(recorded.keys).sorted().compactMap { chain in
             guard let own = expected[chain] else { return "\(chain): not expected" }
             guard let real = recorded[chain] else { return own.isEmpty ? nil : "\(chain): not there" }
-            let isOrdered = ["KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-", "KUBE-SEP-"].contains {
-                chain.hasPrefix("nat " + $0)
-            }
+            let isOrdered =
+                !chain.contains("KUBE-")
+                || ["KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-", "KUBE-SEP-"].contains {
+                    chain.hasPrefix("nat " + $0)
+                }
             if isOrdered ? own == real : own.sorted() == real.sorted() { return nil }
             let missing = Set(own).subtracting(real).sorted().first
             let extra = Set(real).subtracting(own).sorted().first

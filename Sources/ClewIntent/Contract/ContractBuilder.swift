@@ -38,9 +38,37 @@ struct ContractBuilder {
             append(.loadBalancer, .one(address), loadBalancer(port, selected, address))
         }
         guard port.nodePort != nil else { return }
-        for address in nodePortDestinations() {
-            append(.nodePort, address, external(port, selected, .nodePort, nil))
+        let takers = nodePortDestinations()
+        for address in takers { append(.nodePort, address, external(port, selected, .nodePort, nil)) }
+        if let outcome = refusalOfOtherAddresses(port, selected), let others = others(than: takers) {
+            append(.nodePort, others, [ContractArm(.always, outcome)])
         }
+    }
+
+    /// What a NodePort's number meets at the node's addresses that do not take NodePorts.
+    ///
+    /// The rules that reject and drop ask for any local address (`-m addrtype --dst-type LOCAL`), whatever
+    /// `nodePortAddresses` say.
+    private func refusalOfOtherAddresses(
+        _ port: ServicePortIntent, _ selected: SelectedEndpoints
+    ) -> ContractOutcome? {
+        guard parameters.mode == .iptables else { return nil }
+        if !selected.hasAny { return .rejected }
+        guard port.externalPolicyIsLocal, selected.local.isEmpty, parameters.version.hasExternalChains else {
+            return nil
+        }
+        return .dropped
+    }
+
+    private func others(than takers: [ContractDestination.Address]) -> ContractDestination.Address? {
+        var single: [IPAddress] = []
+        for taker in takers {
+            switch taker {
+            case .one(let address): single.append(address)
+            case .anyLocal(let excluded): return excluded.isEmpty ? nil : .anyLocal(except: excluded.complement)
+            }
+        }
+        return .anyLocal(except: AddressSet(single, family))
     }
 
     // MARK: - The destinations
@@ -121,7 +149,7 @@ struct ContractBuilder {
     ) -> [ContractArm] {
         let endpoints = endpoints(port, selected, isLocalOnly: port.externalPolicyIsLocal)
         guard !endpoints.isEmpty else { return [ContractArm(.always, .rejected)] }
-        let masquerade: Translation.Masquerade = port.externalPolicyIsLocal ? .onlyToItself : .always
+        let masquerade: ContractTranslation.Masquerade = port.externalPolicyIsLocal ? .onlyToItself : .always
         let arm = ContractArm(.always, translated(endpoints, port, masquerade))
         // -A KUBE-SERVICES -s 127.0.0.0/8 -j RETURN comes before all marks.
         guard masquerade == .always else { return [arm] }
@@ -179,9 +207,9 @@ struct ContractBuilder {
     }
 
     private func translated(
-        _ endpoints: [SocketAddress], _ port: ServicePortIntent, _ masquerade: Translation.Masquerade
+        _ endpoints: [SocketAddress], _ port: ServicePortIntent, _ masquerade: ContractTranslation.Masquerade
     ) -> ContractOutcome {
         .translated(
-            Translation(endpoints: endpoints, masquerade: masquerade, affinitySeconds: port.affinitySeconds))
+            ContractTranslation(endpoints: endpoints, masquerade: masquerade, affinitySeconds: port.affinitySeconds))
     }
 }

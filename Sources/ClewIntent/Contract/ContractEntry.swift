@@ -38,7 +38,7 @@ extension ContractDestination: CustomStringConvertible {
 }
 
 /// The endpoints a connection is sent to, each with the same chance.
-package struct Translation: Sendable, Hashable {
+package struct ContractTranslation: Sendable, Hashable {
     package enum Masquerade: Sendable, Hashable {
         /// The sender's address becomes one of the node's.
         case always
@@ -66,7 +66,7 @@ package struct Translation: Sendable, Hashable {
 
 /// What must become of a connection.
 package enum ContractOutcome: Sendable, Hashable {
-    case translated(Translation)
+    case translated(ContractTranslation)
     /// Answered with ICMP port unreachable.
     case rejected
     case dropped

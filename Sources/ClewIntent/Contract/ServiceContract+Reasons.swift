@@ -42,7 +42,7 @@ extension ServiceContract {
     }
 
     private func translated(
-        _ port: ServicePortIntent, _ entry: ContractEntry, _ translation: Translation
+        _ port: ServicePortIntent, _ entry: ContractEntry, _ translation: ContractTranslation
     ) -> [ContractReason] {
         let used = Set(translation.endpoints)
         var result = leftOut(port, using: used, entry)
@@ -61,7 +61,7 @@ extension ServiceContract {
     }
 
     private func masquerade(
-        _ port: ServicePortIntent, _ entry: ContractEntry, _ translation: Translation
+        _ port: ServicePortIntent, _ entry: ContractEntry, _ translation: ContractTranslation
     ) -> ContractReason? {
         guard translation.masquerade == .always else { return nil }
         if entry.destination.kind != .clusterIP {

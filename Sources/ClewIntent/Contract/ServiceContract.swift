@@ -13,7 +13,7 @@ package struct ServiceContract: Sendable {
     /// Services without entries, and why; sorted by name.
     package let unserved: [UnservedService]
     /// The entries of a destination's address, protocol and port.
-    private var index: [Key: Int] = [:]
+    private var index: [Key: [Int]] = [:]
 
     private struct Key: Hashable {
         /// `nil`: every local address.
@@ -39,26 +39,30 @@ package struct ServiceContract: Sendable {
         let destination = entry.destination
         var key = Key(address: nil, ipProtocol: destination.ipProtocol, port: destination.port)
         if case .one(let address) = destination.address { key.address = address }
-        if let other = index[key] {
+        var entry = entry
+        for other in index[key] ?? [] where overlaps(destination, entries[other].destination) {
             entries[other].rivals.append(entry.service)
-            var entry = entry
             entry.rivals.append(entries[other].service)
-            entries.append(entry)
-        } else {
-            index[key] = entries.count
-            entries.append(entry)
         }
+        index[key, default: []].append(entries.count)
+        entries.append(entry)
+    }
+
+    private func overlaps(_ a: ContractDestination, _ b: ContractDestination) -> Bool {
+        guard case .anyLocal(let first) = a.address, case .anyLocal(let second) = b.address else { return true }
+        return !first.complement.isSubset(of: second)
     }
 
     /// The entry that takes connections to an address and port of this node's view; `nil` where none does.
     ///
-    /// An entry for the address itself goes before the NodePorts.
+    /// An entry for the address itself goes before the NodePorts; among rivals it is the first by name.
     package func entry(to address: IPAddress, _ ipProtocol: IPProtocol, port: UInt16) -> ContractEntry? {
-        if let own = index[Key(address: address, ipProtocol: ipProtocol, port: port)] { return entries[own] }
-        guard network.localAddresses.contains(address),
-            let any = index[Key(address: nil, ipProtocol: ipProtocol, port: port)],
-            case .anyLocal(let excluded) = entries[any].destination.address, !excluded.contains(address)
-        else { return nil }
-        return entries[any]
+        if let own = index[Key(address: address, ipProtocol: ipProtocol, port: port)]?.first { return entries[own] }
+        guard network.localAddresses.contains(address) else { return nil }
+        let any = index[Key(address: nil, ipProtocol: ipProtocol, port: port)] ?? []
+        return any.lazy.map { entries[$0] }.first { entry in
+            guard case .anyLocal(let excluded) = entry.destination.address else { return false }
+            return !excluded.contains(address)
+        }
     }
 }

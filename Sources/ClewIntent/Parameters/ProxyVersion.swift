@@ -22,7 +22,9 @@ package struct ProxyVersion: Sendable, Hashable, Comparable, CustomStringConvert
     /// Chooses endpoints by CategorizeEndpoints: hints, and terminating ones as the last resort.
     package var categorizesEndpoints: Bool { minor >= 24 }
     /// Prefers endpoints hinted for the node itself (PreferSameTrafficDistribution).
-    package var readsNodeHints: Bool { minor >= 33 }
+    package var readsNodeHints: Bool { minor >= 34 }
+    /// Follows hints only of Services that ask for them by annotation.
+    package var needsHintsAnnotation: Bool { minor <= 30 }
     /// Leaves load-balancer addresses of mode `Proxy` alone (LoadBalancerIPMode).
     package var honoursIPMode: Bool { minor >= 30 }
     /// IPVS mode: load-balancer addresses are closed to nodes outside their ranges (KUBE-IPVS-OUT-FILTER).

@@ -78,4 +78,14 @@ import Testing
                     + "(Service shop/front-ranges, spec.loadBalancerSourceRanges)"
             ])
     }
+
+    @Test(.enabled(if: SharedData.root != nil)) func healthChecksCountReadyLocalEndpoints() throws {
+        let node = try #require(
+            RecordedNode.all(for: "health checks", .small).first { $0.name == "e-loadbalancer--iptables-nft" })
+        let contract = Self.contract(node, .ipv4)
+        let asked = node.snapshot.objects.services.compactMap(\.healthCheckNodePort).filter { $0 != 0 }
+        #expect(contract.healthChecks.map(\.port) == asked.sorted())
+        #expect(contract.healthChecks.map { $0.localEndpoints > 0 }.contains(true))
+        #expect(contract.healthChecks.contains { $0.localEndpoints == 0 })
+    }
 }

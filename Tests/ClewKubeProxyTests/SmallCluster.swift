@@ -17,12 +17,12 @@ struct SmallCluster {
         "127.0.0.1",
     ]
     static let ports: [UInt16] = [80, 81, 30080, 30081]
-    static let protocols: [IPProtocol] = [.tcp, .udp]
+    static let transports = [IPProtocol.tcp, .udp].flatMap { number in ports.map { (number, $0) } }
 
     let objects: KubernetesObjects
     let parameters: ProxyParameters
 
-    init(using random: inout SeededGenerator) {
+    init(mode: ProxyMode, using random: inout SeededGenerator) {
         var parameters = ProxyParameters(
             nodeName: Self.node, nodeAddresses: Self.addresses(["192.168.50.11"]), localDetection: .none)
         let cluster = [IPPrefix("10.244.0.0/16"), IPPrefix("10.244.1.0/24")].compactMap(\.self)
@@ -31,8 +31,9 @@ struct SmallCluster {
         ]
         parameters.localDetection = detections.randomElement(using: &random) ?? .none
         parameters.version = [.v1_23, .v1_30, .v1_36].randomElement(using: &random) ?? .v1_36
+        parameters.mode = mode
         parameters.masqueradeAll = Int.random(in: 0..<5, using: &random) == 0
-        parameters.masqueradeBit = UInt8.random(in: 0..<32, using: &random)
+        parameters.masqueradeBit = UInt8.random(in: 0..<15, using: &random)
         parameters.zone = "a"
         if Int.random(in: 0..<4, using: &random) == 0 {
             parameters.nodePortAddresses = [IPPrefix("192.168.50.0/24")].compactMap(\.self)
@@ -109,11 +110,53 @@ struct SmallCluster {
         text.addNode(Self.node, number: 1)
         text.append("net.ipv4.conf.all.route_localnet = 1", to: "nodes/\(Self.node)/sysctl.txt")
         let intents = ServiceIntents.all(in: objects, family: .ipv4, for: parameters)
-        text["nodes/\(Self.node)/iptables-save.txt"] =
-            IptablesRules(intents, for: parameters, family: .ipv4).saveText
+        let folder = "nodes/\(Self.node)/"
+        if parameters.mode == .ipvs {
+            let local = ["192.168.50.11", "10.244.1.1"].compactMap { IPAddress($0) }
+            let program = IPVSProgram(intents, for: parameters, localAddresses: local, family: .ipv4)
+            text[folder + "iptables-save.txt"] = program.iptablesRestore
+            text[folder + "ipset-save.txt"] = program.ipsetRestore
+            text[folder + "ipvsadm-save.txt"] = program.ipvsadmRestore
+            if !parameters.version.filtersSourceRanges {
+                Self.addKubelet(to: &text, folder + "iptables-save.txt")
+            }
+            addDummy(program.addresses, to: &text)
+        } else {
+            text[folder + "iptables-save.txt"] = IptablesRules(intents, for: parameters, family: .ipv4).saveText
+        }
         var snapshot = ClusterSnapshot(parsing: text.bundle, nodeName: nil)
         snapshot.objects = objects
         return snapshot
+    }
+
+    /// What kubelet adds up to 1.26, so that a mark drops.
+    private static func addKubelet(to text: inout TextBundle, _ path: String) {
+        let filter = """
+            *filter
+            :KUBE-FIREWALL - [0:0]
+            -A INPUT -j KUBE-FIREWALL
+            -A OUTPUT -j KUBE-FIREWALL
+            -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP
+            """
+        text.replace("*filter", with: filter, in: path)
+        let mark = ":KUBE-MARK-DROP - [0:0]"
+        text.replace(mark, with: mark + "\n-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000", in: path)
+    }
+
+    private func addDummy(_ addresses: [IPAddress], to text: inout TextBundle) {
+        let folder = "nodes/\(Self.node)/"
+        text.append(
+            """
+            9: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default
+                link/ether 02:00:00:00:02:09 brd ff:ff:ff:ff:ff:ff
+            """, to: folder + "ip-addr.txt")
+        for address in addresses {
+            text.append("    inet \(address)/32 scope global kube-ipvs0", to: folder + "ip-addr.txt")
+            text.append(
+                "local \(address) dev kube-ipvs0 table local proto kernel scope host src \(address)",
+                to: folder + "ip-route.txt")
+        }
+        text.append("net.ipv4.vs.conntrack = 1", to: folder + "sysctl.txt")
     }
 
     func contract(_ snapshot: ClusterSnapshot) -> ServiceContract {

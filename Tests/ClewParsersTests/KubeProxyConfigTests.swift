@@ -56,6 +56,22 @@ import Testing
         #expect(configuration.detectLocalMode == "NodeCIDR")
     }
 
+    @Test(arguments: ["", "kubeproxy"]) func detectionAndSections(prefix: String) throws {
+        let body =
+            #"{"kind":"KubeProxyConfiguration","detectLocalMode":"BridgeInterface","detectLocal":{"bridgeInterface":"cni0","#
+            + #""interfaceNamePrefix":""},"iptables":{"localhostNodePorts":false},"ipvs":{"scheduler":"lc","strictARP":true}}"#
+        let text = prefix.isEmpty ? body : #"{"kubeproxy.config.k8s.io":"# + body + "}"
+        let parsed = parse(text)
+        #expect(parsed.unread == [])
+        let configuration = try #require(parsed.configuration)
+        #expect(configuration.bridgeInterface == "cni0" && configuration.interfaceNamePrefix == nil)
+        #expect(configuration.localhostNodePorts == false && configuration.scheduler == "lc")
+        let old =
+            #"{"kind":"KubeProxyConfiguration","DetectLocal":{"InterfaceNamePrefix":"veth"},"IPTables":{},"IPVS":null}"#
+        let other = try #require(parse(old).configuration)
+        #expect(other.interfaceNamePrefix == "veth" && other.localhostNodePorts == nil && other.scheduler == nil)
+    }
+
     @Test func modeAlone() {
         #expect(parse("ipvs\n").configuration?.mode == "ipvs")
         #expect(parse("Not Found\n").configuration == nil)

@@ -101,11 +101,13 @@ struct ContractBuilder {
             allowed = allowed.union(AddressSet(own, family))
         }
         let closed = [ContractArm(.notFrom(allowed), .dropped)] + arms
-        guard parameters.mode == .ipvs, parameters.version.filtersSourceRanges else { return closed }
+        // A virtual server without real servers rejects before any rule of OUTPUT is asked.
+        let isRefused = arms.allSatisfy { $0.outcome == .rejected }
+        guard parameters.mode == .ipvs, parameters.version.filtersSourceRanges || isRefused else { return closed }
         // The ranges are asked at INPUT and FORWARD; the node's own connections go from OUTPUT to IPVS, and only those
         // from the load balancer's address are stopped there (KUBE-IPVS-OUT-FILTER).
         var host: [ContractArm] = []
-        if !admitsNode, parameters.version.filtersNodeToLoadBalancer {
+        if !admitsNode, !isRefused, parameters.version.filtersNodeToLoadBalancer {
             host.append(ContractArm(.fromOwnAddress(AddressSet([address], family)), .dropped))
         }
         for arm in arms { host.append(ContractArm(arm.condition == .always ? .fromHost : arm.condition, arm.outcome)) }
@@ -159,7 +161,10 @@ struct ContractBuilder {
 
     private func nodePortDestinations() -> [ContractDestination.Address] {
         let nodes = network.nodeAddresses
-        let local = network.localAddresses.subtracting(network.loopback)
+        // kube-ipvs0 and link-local addresses take none (`GetAllLocalAddressesExcept`).
+        let linkLocal = AddressSet([IPPrefix("fe80::/10")].compactMap(\.self), family)
+        let local = network.localAddresses.subtracting(network.loopback).subtracting(network.proxyAddresses)
+            .subtracting(linkLocal)
         guard parameters.nodePortAddresses.isEmpty else {
             let chosen = AddressSet(parameters.nodePortAddresses, family)
             var result = local.intersection(chosen)
@@ -209,7 +214,10 @@ struct ContractBuilder {
     private func translated(
         _ endpoints: [SocketAddress], _ port: ServicePortIntent, _ masquerade: ContractTranslation.Masquerade
     ) -> ContractOutcome {
-        .translated(
-            ContractTranslation(endpoints: endpoints, masquerade: masquerade, affinitySeconds: port.affinitySeconds))
+        let local = parameters.mode == .ipvs ? port.endpoints.filter(\.isLocal).map(\.address.address) : nil
+        return .translated(
+            ContractTranslation(
+                endpoints: endpoints, masquerade: masquerade, affinitySeconds: port.affinitySeconds,
+                selfMasqueraded: local))
     }
 }

@@ -51,16 +51,25 @@ package struct ContractTranslation: Sendable, Hashable {
     package var masquerade: Masquerade
     /// A client's connections go to one endpoint until it was quiet for so many seconds.
     package var affinitySeconds: UInt32?
+    /// The endpoints that are masqueraded to themselves, by address; `nil` is all.
+    ///
+    /// IPVS mode knows those of its own node only (KUBE-LOOP-BACK).
+    package var selfMasqueraded: [IPAddress]?
 
-    package init(endpoints: [SocketAddress], masquerade: Masquerade, affinitySeconds: UInt32? = nil) {
+    package init(
+        endpoints: [SocketAddress], masquerade: Masquerade, affinitySeconds: UInt32? = nil,
+        selfMasqueraded: [IPAddress]? = nil
+    ) {
         self.endpoints = endpoints
         self.masquerade = masquerade
         self.affinitySeconds = affinitySeconds
+        self.selfMasqueraded = selfMasqueraded
     }
 
     /// Whether a connection from an address to one of the endpoints is masqueraded.
     package func isMasqueraded(from source: IPAddress, to endpoint: SocketAddress) -> Bool {
-        masquerade == .always || source == endpoint.address
+        if source == endpoint.address, selfMasqueraded?.contains(source) ?? true { return true }
+        return masquerade == .always
     }
 }
 

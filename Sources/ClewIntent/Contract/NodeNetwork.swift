@@ -8,6 +8,8 @@ package struct NodeNetwork: Sendable, Hashable {
     package var nodeAddresses: [IPAddress]
     /// Every address of the node's own devices, and its loopback network.
     package var localAddresses: AddressSet
+    /// Those among them that kube-proxy has put on `kube-ipvs0`.
+    package var proxyAddresses: AddressSet
     /// Pods of this node that are not in its host network: its `podCIDRs` and the pods' own addresses.
     package var ownPods: AddressSet
     /// The same of all other nodes.
@@ -23,7 +25,15 @@ package struct NodeNetwork: Sendable, Hashable {
         self.family = family
         let own = objects.nodes.first { $0.name == name }
         nodeAddresses = (own?.internalIPs ?? []).filter { $0.family == family }
-        let devices = (links ?? []).flatMap(\.addresses).filter { !$0.isTentative }.map(\.address.address)
+        let proxyLinks = (links ?? []).filter { $0.name == "kube-ipvs0" }
+        let ownLinks = (links ?? []).filter { $0.name != "kube-ipvs0" }
+        func held(_ links: [Link]) -> [IPAddress] {
+            links.flatMap(\.addresses).filter { !$0.isTentative }.map(\.address.address)
+        }
+        // An address that the node has on another device too stays its own.
+        proxyAddresses = AddressSet(held(proxyLinks), family)
+            .subtracting(AddressSet(held(ownLinks) + nodeAddresses, family))
+        let devices = held(proxyLinks) + held(ownLinks)
         let loopback = family == .ipv4 ? "127.0.0.0/8" : "::1/128"
         localAddresses = AddressSet(
             (devices + nodeAddresses).map { IPPrefix(host: $0) } + [IPPrefix(loopback)].compactMap(\.self), family)

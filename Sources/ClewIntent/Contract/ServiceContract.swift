@@ -12,6 +12,8 @@ package struct ServiceContract: Sendable {
     package private(set) var entries: [ContractEntry] = []
     /// Services without entries, and why; sorted by name.
     package let unserved: [UnservedService]
+    /// Ports on which kube-proxy itself says whether the node has endpoints; sorted by port.
+    package let healthChecks: [HealthCheckContract]
     /// The entries of a destination's address, protocol and port.
     private var index: [Key: [Int]] = [:]
 
@@ -30,6 +32,7 @@ package struct ServiceContract: Sendable {
         self.network = network
         ports = ServiceIntents.all(in: objects, family: family, for: parameters)
         unserved = ServiceIntents.unserved(in: objects, family: family)
+        healthChecks = HealthCheckContract.all(ports)
         var builder = ContractBuilder(family: family, parameters: parameters, network: network)
         for (index, port) in ports.enumerated() { builder.add(port, index: index) }
         for entry in builder.entries { add(entry) }

@@ -24,7 +24,8 @@ package enum ServiceIntents {
                 result.append(intent(service, port, clusterIP, endpoints, family, parameters))
             }
         }
-        return result.sorted { $0.name < $1.name }
+        return result.map { (text: $0.name.description, intent: $0) }
+            .sorted { ($0.text, $0.intent.name.ipProtocol) < ($1.text, $1.intent.name.ipProtocol) }.map(\.intent)
     }
 
     private static func isForeign(_ labels: [String: String]) -> Bool {
@@ -90,7 +91,9 @@ package enum ServiceIntents {
                 }
             }
         }
-        return byAddress.values.sorted { $0.address.description < $1.address.description }
+        // The order is that of the texts, made once each.
+        return byAddress.values.map { (text: $0.address.description, endpoint: $0) }.sorted { $0.text < $1.text }
+            .map(\.endpoint)
     }
 
     /// Endpoints written as slices, for a bundle of a time or a tool without slices.
@@ -128,6 +131,9 @@ package enum ServiceIntents {
             if service.labels["service.kubernetes.io/service-proxy-name"] != nil {
                 return because(
                     "metadata.labels[service.kubernetes.io/service-proxy-name]", "another proxy serves it")
+            }
+            if service.labels["service.kubernetes.io/headless"] != nil {
+                return because("metadata.labels[service.kubernetes.io/headless]", "it is labelled as headless")
             }
             guard service.clusterIPs.contains(where: { $0.family == family }) else {
                 let text = family == .ipv4 ? "IPv4" : "IPv6"

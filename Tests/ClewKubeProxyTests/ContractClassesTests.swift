@@ -79,6 +79,17 @@ import Testing
             ])
     }
 
+    @Test(.enabled(if: SharedData.root != nil)) func servicesWithoutEntriesAreNamed() throws {
+        let node = try #require(
+            RecordedNode.all(for: "unserved", .small).first { $0.name == "b-noendpoints--iptables-nft" })
+        let contract = Self.contract(node, .ipv4)
+        let served = Set(contract.entries.map(\.service.service.description))
+        let all = Set(node.snapshot.objects.services.map(\.name.description))
+        #expect(Set(contract.unserved.map(\.service)) == all.subtracting(served))
+        let fields = Set(contract.unserved.map(\.reason.field))
+        #expect(fields.isSuperset(of: ["spec.type", "spec.clusterIP"]))
+    }
+
     @Test(.enabled(if: SharedData.root != nil)) func healthChecksCountReadyLocalEndpoints() throws {
         let node = try #require(
             RecordedNode.all(for: "health checks", .small).first { $0.name == "e-loadbalancer--iptables-nft" })

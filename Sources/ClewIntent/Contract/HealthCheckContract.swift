@@ -1,4 +1,4 @@
-package import ClewNet
+import ClewNet
 package import ClewSnapshot
 
 /// What kube-proxy answers on a Service's `healthCheckNodePort`, at every address of the node.

@@ -264,8 +264,11 @@ import Testing
         #expect(set.natTargets[0].ports == PortRange(80, 90))
         let small = try Self.rule("-p tcp -j DNAT --to-destination 10.0.0.1", table: "nat").1
         #expect(small.target == .dnat4(address: 0x0A00_0001, port: 0))
-        let masquerade = try Self.rule("-j MASQUERADE --random-fully", table: "nat").1
+        let masquerade = try Self.rule("-j MASQUERADE", table: "nat").1
         #expect(masquerade.target == .masquerade)
+        let (random, randomly) = try Self.rule("-j MASQUERADE --random-fully", table: "nat")
+        #expect(randomly.target == .nat(PoolIndex(0)))
+        #expect(random.natTargets[0].isFullyRandom)
         let (six, target) = try Self.rule("-p tcp -j DNAT --to-destination [fd00::1]:80", table: "nat", .ipv6)
         #expect(target.target == .nat(PoolIndex(0)))
         #expect(six.natTargets[0].addresses?.first == IPAddress("fd00::1"))

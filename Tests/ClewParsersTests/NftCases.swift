@@ -296,7 +296,7 @@ enum NftCases {
         masquerade
             → masquerade
         masquerade random,fully-random
-            → masquerade
+            → NATTarget(kind: masquerade, addresses: nil, ports: nil, basePort: nil, netmapLength: nil, isPersistent: false, isRandom: true, isFullyRandom: true)
         meta l4proto tcp masquerade to :1024-65535
             ipProtocol(tcp); → NATTarget(kind: masquerade, addresses: nil, ports: (PortRange(first: 1024, last: 65535)), basePort: nil, netmapLength: nil, isPersistent: false, isRandom: false, isFullyRandom: false)
         meta l4proto tcp redirect to :8080

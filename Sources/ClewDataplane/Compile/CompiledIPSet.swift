@@ -10,6 +10,11 @@ package struct IPSetTable: Sendable {
     }
 
     package func set(named name: String) -> CompiledIPSet? { sets[name] }
+
+    /// The sets of type `list:set` that hold a set.
+    func lists(holding name: String) -> [String] {
+        sets.values.filter { $0.set.entries.contains { $0.parts == [.set(name)] } }.map(\.set.name)
+    }
 }
 
 /// A value that depends on what may not be known.
@@ -77,6 +82,8 @@ package struct CompiledIPSet: Sendable {
     package func contains(
         _ probes: [Probe], ipProtocol: IPProtocol, mark: UInt32, nested: (String) -> CompiledIPSet?, depth: Int = 0
     ) -> (Ternary, IPSetEntry?) {
+        // `ip_set_get_ip_port`
+        if set.type == "bitmap:port", ipProtocol != .tcp, ipProtocol != .udp { return (.no, nil) }
         if set.type == "list:set" {
             return containsInMember(probes, ipProtocol: ipProtocol, mark: mark, nested: nested, depth: depth)
         }

@@ -175,7 +175,7 @@ final class CompiledNamespace: Sendable {
             let set = compiled.ruleSet
             guard set.tables.contains(where: { $0.family.covers(family) }) else { return false }
             return set.rules.contains { $0.target.needsConntrack } || set.matches.contains { $0.test.needsConntrack }
-                || !set.nft.isEmpty
+                || set.states.contains { $0.kind == .connlimit || $0.kind == .other } || !set.nft.isEmpty
         }
     }
 
@@ -245,7 +245,7 @@ extension Target {
     /// Whether checking the rule in takes a reference on conntrack.
     fileprivate var needsConntrack: Bool {
         switch self {
-        case .dnat4, .nat, .masquerade, .notrack, .conntrackAssign, .connmark, .unmodelled: true
+        case .dnat4, .nat, .masquerade, .conntrackAssign, .connmark, .unmodelled: true
         default: false
         }
     }
@@ -255,7 +255,7 @@ extension MatchTest {
     fileprivate var needsConntrack: Bool {
         switch self {
         case .connmark, .conntrackState, .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort,
-            .conntrackDirection, .stateful, .unmodelled:
+            .conntrackDirection, .unmodelled:
             true
         default: false
         }

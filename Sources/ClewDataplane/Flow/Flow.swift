@@ -22,6 +22,10 @@ package struct Flow: Sendable, Hashable {
     /// For ICMP: type << 8 | code; 8 << 8 is echo request (128 << 8 for ICMPv6).
     package var destinationPort: UInt16
     package var ipProtocol: IPProtocol
+    /// What else its packets say, where that is known; `nil`: what a client's ordinary ones do.
+    package var header: FlowHeader?
+    /// Outside origins: the node's device the packets come in by; `nil`: the one it would answer through.
+    package var entryDevice: String?
     /// As the user wrote the ends.
     package var fromText: String
     package var toText: String
@@ -40,6 +44,24 @@ package struct Flow: Sendable, Hashable {
         self.ipProtocol = ipProtocol
         self.fromText = fromText
         self.toText = toText
+    }
+}
+
+/// Header fields of a flow's packets that rules may ask for.
+package struct FlowHeader: Sendable, Hashable {
+    /// Of the first packet; answers are sent with 64.
+    package var timeToLive: UInt8
+    package var tos: UInt8
+    /// Of the first packet (FIN is 1, SYN 2 …); `nil` is SYN.
+    package var tcpFlags: UInt8?
+    /// Of each packet, IP header included, in bytes.
+    package var length: UInt16
+
+    package init(timeToLive: UInt8 = 64, tos: UInt8 = 0, tcpFlags: UInt8? = nil, length: UInt16) {
+        self.timeToLive = timeToLive
+        self.tos = tos
+        self.tcpFlags = tcpFlags
+        self.length = length
     }
 }
 

@@ -46,6 +46,9 @@ package protocol PacketDomain {
     /// A chain of type route at OUTPUT let the packets pass: `before` is how they entered it.
     mutating func leftRouteChain(_ before: State, _ state: inout State)
 
+    /// Whether a hook changed the packets so that no route is left for them: they end there and then.
+    func hasNoWay(_ state: State) -> Bool
+
     /// No nat rule applied: the manipulation is settled as "none" (`nf_nat_alloc_null_binding`).
     mutating func settleWithoutTranslation(_ hook: Hook, _ state: inout State)
 
@@ -56,6 +59,7 @@ package protocol PacketDomain {
 extension PacketDomain {
     /// A domain without routes does not care.
     package mutating func leftRouteChain(_ before: State, _ state: inout State) {}
+    package func hasNoWay(_ state: State) -> Bool { false }
 }
 
 /// How a match parts a state.
@@ -93,6 +97,8 @@ package enum Verdict: Sendable, Hashable, BitwiseCopyable {
     case reject(RejectType)
     /// A target Clew does not model decides.
     case unknown
+    /// The packet was changed and no route leads on.
+    case noWay
 }
 
 /// Why the interpreter cannot go on.

@@ -66,6 +66,9 @@ extension PacketWalk {
             return "match not modelled: \(set.string(set.unmodelled[Int(pool.rawValue)]))"
         case .set(let pool):
             let reference = set.setReferences[Int(pool.rawValue)]
+            if state.changedSets.contains(set.name(reference.name)) {
+                return "a rule has changed the ipset \(set.name(reference.name)) on the way"
+            }
             if reference.comparesCounters { return "compares the counters of the ipset \(set.name(reference.name))" }
             return "the ipset \(set.name(reference.name)) was not collected in full"
         case .inputInterface, .outputInterface: return "the device the packet uses is not known"
@@ -125,16 +128,13 @@ extension PacketWalk {
     ///
     /// `nil` where it asks no entry.
     /// `xt_connmark.c` and nft's `ct` say no. `xt_conntrack.c` does too, but where `--ctstate` is asked along with other
-    /// properties, that one alone decides.
-    func withoutEntry(_ match: Match, of rule: RuleID, _ state: WalkState, _ rules: CompiledRules) -> Bool? {
+    /// properties by one `-m`, that one alone decides.
+    func withoutEntry(_ match: Match, _ state: WalkState) -> Bool? {
         guard state.current < 0 else { return nil }
         switch match.test {
         case .connmark: return false
         case .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort, .conntrackDirection:
-            let asksState = rules.ruleSet.matches(of: rules.rule(rule)).contains {
-                if case .conntrackState = $0.test { true } else { false }
-            }
-            return asksState && rules.ruleSet.nft.isEmpty
+            return match.isBesideState
         default: return nil
         }
     }
@@ -231,29 +231,6 @@ extension PacketWalk {
             default: .no
             }
         }
-    }
-
-    /// `xt_set.c`: each dimension takes the packet's source or destination side.
-    func inSet(_ reference: SetReference, _ state: WalkState, _ rules: CompiledRules) -> Ternary {
-        let packet = state.packet
-        let name = Int(reference.name.rawValue)
-        guard name < rules.sets.count, let set = rules.sets[name], !reference.comparesCounters else { return .unknown }
-        let probes = reference.usesSource.map { usesSource in
-            CompiledIPSet.Probe(
-                address: usesSource ? packet.source : packet.destination,
-                port: usesSource ? packet.sourcePort : packet.destinationPort,
-                link: namespace.link(usesSource ? packet.input : packet.output)?.name,
-                bridgePort: namespace.link(usesSource ? packet.bridgeInput : packet.bridgeOutput)?.name)
-        }
-        let hasPort = set.set.type.contains("port")
-        if hasPort, !packet.ipProtocol.hasPorts, packet.ipProtocol != .icmp, packet.ipProtocol != .icmpv6 { return .no }
-        if set.set.type.contains("mac") { return .unknown }
-        if let family = set.set.family, family != packet.family { return .no }
-        let table = namespace.ipSets
-        let (answer, entry) = set.contains(
-            probes, ipProtocol: packet.ipProtocol, mark: packet.mark, nested: { table?.set(named: $0) })
-        if reference.returnNoMatch { return Ternary(entry?.noMatch ?? false) }
-        return answer
     }
 
     /// `xt_physdev.c`: without bridge information only negated questions hold.

@@ -29,7 +29,10 @@ extension PacketWalk {
                 state.current = -1
             }
             return .goOn
-        case .tcpMSS, .set: return .goOn
+        case .tcpMSS: return .goOn
+        case .set(let pool):
+            change(set.setTargets[Int(pool.rawValue)], &state, rules)
+            return .goOn
         case .timeToLive(let change, let value):
             switch change {
             case .set: state.packet.ttl = value
@@ -66,7 +69,7 @@ extension PacketWalk {
         SourceLine(rules.ruleSet.artifact, line: rules.rule(rule).line)
     }
 
-    private func connmark(_ target: ConnmarkTarget, _ state: inout WalkState) {
+    private mutating func connmark(_ target: ConnmarkTarget, _ state: inout WalkState) {
         guard state.current >= 0 else { return }
         let number = Int(state.current)
         switch target {
@@ -77,6 +80,7 @@ extension PacketWalk {
                 (state.connections[number].mark & ~ctMask) ^ (state.packet.mark & markMask)
         case .restore(let ctMask, let markMask):
             state.packet.mark = (state.packet.mark & ~markMask) ^ (state.connections[number].mark & ctMask)
+            log(.marked(state.packet.mark), &state)
         }
     }
 
@@ -170,7 +174,20 @@ extension PacketWalk {
                     &state)
             }
         }
+        if let ports = target.ports, wanted.ipProtocol.hasPorts, !ports.contains(wanted.sourcePort) {
+            wanted.sourcePort = ports.first
+            if ports.first != ports.last {
+                assume(
+                    "of the source ports \(ports.first)-\(ports.last) the connection gets \(ports.first)",
+                    source: line(rule, rules), &state)
+            }
+        }
         settleSource(wanted, number, &state)
+        // The port that was drawn is not known, but that it changed is: of tens of thousands it is hardly the same.
+        if target.choosesPort, wanted.ipProtocol.hasPorts || wanted.ipProtocol == .icmp || wanted.ipProtocol == .icmpv6
+        {
+            state.connections[number].translatesSource = true
+        }
         return .end(.accept)
     }
 

@@ -82,7 +82,7 @@ struct PacketWalk: PacketDomain {
             return splitStateful(&state, rules.ruleSet.states[Int(pool.rawValue)], match, rule, rules)
         default: break
         }
-        if let answer = withoutEntry(match, of: rule, state, rules) { return answer ? .all : .none }
+        if let answer = withoutEntry(match, state) { return answer ? .all : .none }
         // An extension that finds nothing to look at does not match, negated or not.
         if match.isNegated, lacksOperand(match.test, state, rules) { return .none }
         let answer = test(match.test, state, rules)
@@ -122,23 +122,10 @@ struct PacketWalk: PacketDomain {
     private mutating func splitStateful(
         _ state: inout WalkState, _ stateful: StatefulMatch, _ match: Match, _ rule: RuleID, _ rules: CompiledRules
     ) -> MatchSplit<WalkState> {
-        var answer: Bool
+        let answer: Bool
         var text = ""
         switch stateful.kind {
-        case .recent:
-            let list = stateful.listName.map { rules.ruleSet.name($0) } ?? "DEFAULT"
-            let address = stateful.usesSource ? state.packet.source : state.packet.destination
-            let entries = namespace.state.recent[list]
-            let known = entries?.first { $0.address == address }
-            switch stateful.recentAction {
-            case .set: answer = true
-            case .check, .update, .remove, nil:
-                answer = known.map { $0.hits >= stateful.hitCount ?? 1 } ?? false
-                if known != nil, let seconds = stateful.seconds {
-                    text = "\(address) was seen in the recent list \(list) within the last \(seconds) s"
-                }
-                if entries == nil { text = "\(address) is not in the recent list \(list)" }
-            }
+        case .recent: (answer, text) = recent(&state, stateful, match, rules)
         case .limit, .quota:
             // `limit rate over …` holds beyond the limit.
             answer = stateful.matchesBelowLimit
@@ -151,6 +138,40 @@ struct PacketWalk: PacketDomain {
         }
         if !text.isEmpty { assume(text, source: source(of: rule, in: rules), &state) }
         return (match.isNegated ? !answer : answer) ? .all : .none
+    }
+
+    /// `recent_mt` (`xt_recent.c`): the list as it was collected, and what rules did to it on the way.
+    private func recent(
+        _ state: inout WalkState, _ stateful: StatefulMatch, _ match: Match, _ rules: CompiledRules
+    ) -> (answer: Bool, assumption: String) {
+        let list = stateful.listName.map { rules.ruleSet.name($0) } ?? "DEFAULT"
+        let address = stateful.usesSource ? state.packet.source : state.packet.destination
+        let entries = namespace.state.recent[list]
+        let known = entries?.first { $0.address == address }
+        let seen = RecentSighting(namespace: namespace.index, list: list, address: address)
+        var hits = state.recent[seen] ?? known?.hits ?? 0
+        let isRecorded = state.recent[seen] == nil
+        let answer: Bool
+        var text = ""
+        switch stateful.recentAction {
+        case .set:
+            answer = true
+            hits = hits &+ 1
+        case .check, .update, nil:
+            answer = hits >= max(stateful.hitCount ?? 1, 1)
+            if stateful.recentAction == .update, hits > 0, answer != match.isNegated { hits = hits &+ 1 }
+        case .remove:
+            answer = hits > 0
+            hits = 0
+        }
+        if stateful.recentAction != .set, isRecorded {
+            if known != nil, let seconds = stateful.seconds {
+                text = "\(address) was seen in the recent list \(list) within the last \(seconds) s"
+            }
+            if entries == nil { text = "\(address) is not in the recent list \(list)" }
+        }
+        if stateful.recentAction != .check { state.recent[seen] = hits }
+        return (answer, text)
     }
 
     mutating func matched(
@@ -255,10 +276,18 @@ struct PacketWalk: PacketDomain {
         return true
     }
 
+    /// `tcp_error`, `tcp_new`: a SYN, or, of a connection that is older than the entry, an ACK.
+    ///
+    /// PSH, ECE and CWR do not matter, other combinations are INVALID.
+    private static func opensTCP(_ flags: UInt8) -> Bool {
+        let (syn, ack, urgent): (UInt8, UInt8, UInt8) = (0x02, 0x10, 0x20)
+        return [syn, syn | urgent, ack, ack | urgent].contains(flags & 0x37)
+    }
+
     /// Whether conntrack makes an entry for a packet it does not know (`tcp_new`, `icmp_new`, `sctp_new`).
     private static func opensConnection(_ packet: Packet) -> Bool {
         switch packet.ipProtocol {
-        case .tcp: packet.tcpFlags & 0x12 != 0x12
+        case .tcp: opensTCP(packet.tcpFlags)
         case .icmp: [8, 13, 15, 17].contains(packet.destinationPort >> 8)
         case .icmpv6: [128, 139].contains(packet.destinationPort >> 8)
         default: true
@@ -291,6 +320,30 @@ struct PacketWalk: PacketDomain {
         let changesHops = new.family == .ipv6 && old.ttl != new.ttl
         guard old.mark != new.mark || old.tos != new.tos || changesHops else { return }
         state.reroutings.append(new)
+        state.hasNoWay = !findsWay(new)
+    }
+
+    func hasNoWay(_ state: WalkState) -> Bool { state.hasNoWay }
+
+    /// Whether `ip_route_me_harder` finds a route; one that it cannot tell of counts as found.
+    private func findsWay(_ packet: Packet) -> Bool {
+        switch namespace.router.lookUp(RouteQuery(of: packet)) {
+        case .unknown: return true
+        case .none, .forbidden: return false
+        case .found(let number):
+            let route = namespace.router.routes[number]
+            switch route.type {
+            case .local, .anycast, .broadcast, .multicast: return true
+            case .blackhole, .unreachable, .prohibit, .throw, .nat: return false
+            case .unicast: break
+            }
+            let devices = namespace.router.liveHops(route).compactMap(\.device)
+            guard packet.family == .ipv4, packet.source.isLoopback else { return !devices.isEmpty }
+            return devices.contains { device in
+                namespace.link(namespace.linkIndex(named: device))?.isLoopback == true
+                    || namespace.number("route_localnet", of: device, combine: .or) != 0
+            }
+        }
     }
 
     /// `nf_nat_packet`: which half is rewritten depends on the hook, and on the direction.
@@ -314,7 +367,10 @@ struct PacketWalk: PacketDomain {
         let after = state.packet.tuple
         guard before != after else { return }
         // `nf_nat_ipv4_local_fn`: a new destination is routed anew, with the mark of this moment.
-        if hook == .output, before.destination != after.destination { state.reroutings.append(state.packet) }
+        if hook == .output, before.destination != after.destination {
+            state.reroutings.append(state.packet)
+            state.hasNoWay = !findsWay(state.packet)
+        }
         let kind: Translation.Kind =
             changesDestination ? .dnat : (state.wasMasqueraded && !state.isReplyDirection ? .masquerade : .snat)
         log(.translated(kind, before: before, after: after), &state)

@@ -234,7 +234,10 @@ extension RuleInterpreter {
                 case .chain(let rules, let chain):
                     var results = walk(chain, of: rules, state)
                     if hook == .output, rules.base(chain)?.type == .route {
-                        for index in results.indices { domain.leftRouteChain(state, &results[index].state) }
+                        for index in results.indices where results[index].verdict == .accept {
+                            domain.leftRouteChain(state, &results[index].state)
+                            if domain.hasNoWay(results[index].state) { results[index].verdict = .noWay }
+                        }
                     }
                     sort(results, into: &next, &done)
                 case .nat(let chains):
@@ -274,7 +277,7 @@ extension RuleInterpreter {
         for var state in asking {
             if domain.needsTranslation(hook, state) { domain.settleWithoutTranslation(hook, &state) }
             domain.rewrite(hook, &state)
-            next.append(state)
+            if domain.hasNoWay(state) { done.append((state, .noWay)) } else { next.append(state) }
         }
     }
 }

@@ -47,6 +47,18 @@ struct RouteQuery {
     var outputLink: String?
 }
 
+extension RouteQuery {
+    /// Where a packet of this namespace goes.
+    init(of packet: Packet) {
+        self.init(destination: packet.destination, source: packet.source)
+        mark = packet.mark
+        tos = packet.tos
+        ipProtocol = packet.ipProtocol
+        sourcePort = packet.sourcePort
+        destinationPort = packet.destinationPort
+    }
+}
+
 /// Where a packet is routed.
 enum RouteResult {
     case found(route: Int)

@@ -16,6 +16,8 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
     var tcpFlags: UInt8 = 0
     /// Bytes, with the IP header.
     var length: UInt16 = 60
+    /// Whether ``length`` is known, not only what is usual.
+    var hasKnownLength = false
     var input = LinkIndex.none
     var output = LinkIndex.none
     /// The link it came in by, or leaves by, is not known, as opposed to: there is none.
@@ -35,6 +37,7 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
     ///
     /// A TCP handshake has no data and at most 40 bytes of options; of the others the client decides.
     var possibleLengths: ClosedRange<UInt16> {
+        if hasKnownLength { return length...length }
         let header: UInt16 = source.family == .ipv4 ? 20 : 40
         switch ipProtocol {
         case .tcp: return header + 20...header + 60
@@ -71,12 +74,23 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
         if ipProtocol == .tcp { tcpFlags = Self.syn }
     }
 
+    /// The first packet of a flow.
+    init(opening tuple: ConntrackTuple, _ header: FlowHeader?) {
+        self.init(opening: tuple)
+        guard let header else { return }
+        ttl = header.timeToLive
+        tos = header.tos
+        if ipProtocol == .tcp, let flags = header.tcpFlags { tcpFlags = flags }
+        (length, hasKnownLength) = (header.length, true)
+    }
+
     /// The first answer to a packet that arrived as `packet`.
     init(answering packet: Packet) {
         self.init(opening: packet.tuple.reversed)
         if ipProtocol == .tcp { tcpFlags = Self.synAck }
         // `icmp_reply`; a socket answers with its own (see `tcp_reflect_tos`).
         if !ipProtocol.hasPorts { tos = packet.tos }
+        if packet.hasKnownLength { (length, hasKnownLength) = (packet.length, true) }
     }
 
     /// Forgets what belongs to one namespace, as crossing a veth pair does (`skb_scrub_packet`).
@@ -139,6 +153,22 @@ struct Encapsulated: Sendable, Hashable, BitwiseCopyable {
     var isReply: Bool
 }
 
+/// An address in a list of `-m recent`.
+struct RecentSighting: Sendable, Hashable {
+    var namespace: NamespaceIndex
+    var list: String
+    var address: IPAddress
+}
+
+/// An element of an ipset that is one address or port in each dimension.
+struct SetElement: Sendable, Hashable {
+    var namespace: NamespaceIndex
+    var set: String
+    var addresses: [IPAddress]
+    var port: UInt16
+    var ipProtocol: IPProtocol
+}
+
 /// One branch on its way.
 struct WalkState: Sendable {
     var packet: Packet
@@ -157,6 +187,12 @@ struct WalkState: Sendable {
     /// Something on the way is not modelled, so that the end is not certain.
     var isUncertain = false
     var wasMasqueraded = false
+    /// How often `recent` lists hold addresses, where rules have changed that on the way.
+    var recent: [RecentSighting: UInt32] = [:]
+    /// What rules have added to ipsets on the way (true), or taken from them.
+    var setChanges: [SetElement: Bool] = [:]
+    /// The ipsets that rules have changed on the way so that it cannot be told what they hold.
+    var changedSets: Set<String> = []
     /// IPVS has handled it in this namespace (`skb->ipvs_property`).
     var isVirtual = false
     /// A bridge carried the packet past the conntrack entry that would have translated it.
@@ -167,6 +203,8 @@ struct WalkState: Sendable {
     var nextHop: IPAddress?
     /// The packet as it was each time that OUTPUT had it routed again (`ip_route_me_harder`).
     var reroutings: [Packet] = []
+    /// The last of them found no way.
+    var hasNoWay = false
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
     var layer2Steps: UInt8 = 0
 

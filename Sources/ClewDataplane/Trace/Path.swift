@@ -16,6 +16,8 @@ enum PathEvent: Sendable {
     case enterOutside
     case hook(Hook)
     case matched(RuleSetIndex, RuleID, ChainID, depth: UInt16, skipped: UInt32, mark: UInt32)
+    /// The mark that the last rule gave the packet, where its text does not say it.
+    case marked(UInt32)
     case policy(RuleSetIndex, ChainID, accepts: Bool)
     /// One of several ways the kernel picks at random.
     case chance(numerator: UInt64, denominator: UInt64)

@@ -60,6 +60,9 @@ struct PathAccount {
         case .hook(let hook): self.hook = hook
         case .matched(let set, let rule, let chain, let depth, let skipped, let mark):
             matched(set, rule, chain, Int(depth), Int(skipped), mark)
+        case .marked(let mark):
+            self.mark = mark
+            if let last = current?.steps.indices.last { current?.steps[last].mark = mark }
         case .policy(let set, let chain, let accepts): policy(set, chain, accepts)
         case .translated(let kind, let before, let after): translated(kind, before, after)
         case .text(let kind, let text, let source):

@@ -108,12 +108,7 @@ extension Tracer {
     private mutating func goTranslated(
         _ state: WalkState, _ bridge: LinkIndex, from entry: BridgeEntry, _ namespace: CompiledNamespace
     ) {
-        var query = RouteQuery(destination: state.packet.destination, source: state.packet.source)
-        query.mark = state.packet.mark
-        query.tos = state.packet.tos
-        query.ipProtocol = state.packet.ipProtocol
-        query.sourcePort = state.packet.sourcePort
-        query.destinationPort = state.packet.destinationPort
+        var query = RouteQuery(of: state.packet)
         query.inputLink = namespace.link(bridge)?.name
         guard case .found(let number) = namespace.router.lookUp(query) else {
             routeInput(state, namespace)
@@ -161,6 +156,9 @@ extension Tracer {
         }
         state.nextHop = nextHop
         for passed in traverse(.forward, namespace, state) {
+            var passed = passed
+            // `br_nf_post_routing` names no device the packet came in by.
+            passed.packet.input = .none
             for passed in traverse(.postrouting, namespace, passed) {
                 deliverOnBridge(confirmed(passed), bridge, nextHop, namespace)
             }

@@ -59,12 +59,7 @@ extension Tracer {
             return
         }
         guard passesMartianChecks(state, device, namespace) else { return }
-        var query = RouteQuery(destination: packet.destination, source: packet.source)
-        query.mark = packet.mark
-        query.tos = packet.tos
-        query.ipProtocol = packet.ipProtocol
-        query.sourcePort = packet.sourcePort
-        query.destinationPort = packet.destinationPort
+        var query = RouteQuery(of: packet)
         query.inputLink = device.name
         switch namespace.router.lookUp(query) {
         case .unknown(let why):

@@ -36,6 +36,7 @@ extension Tracer {
         var state = state
         apply(way, namespace, &state)
         state.reroutings = []
+        state.hasNoWay = false
         for passed in traverse(.output, namespace, state) {
             var passed = passed
             guard let last = passed.reroutings.popLast() else {
@@ -119,13 +120,7 @@ extension Tracer {
     ) -> [(WalkState, Way)] {
         move(to: namespace)
         let packet = looked ?? state.packet
-        var query = RouteQuery(destination: packet.destination, source: packet.source)
-        query.mark = packet.mark
-        query.tos = packet.tos
-        query.ipProtocol = packet.ipProtocol
-        query.sourcePort = packet.sourcePort
-        query.destinationPort = packet.destinationPort
-        switch namespace.router.lookUp(query) {
+        switch namespace.router.lookUp(RouteQuery(of: packet)) {
         case .unknown(let why): return routeWithoutTable(state, namespace, why)
         case .none:
             end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
@@ -252,8 +247,15 @@ extension Tracer {
         _ key: String, of link: String, _ namespace: CompiledNamespace, combine: SettingCombination,
         family: String = "ipv4"
     ) -> Int {
+        namespace.number(key, of: link, combine: combine, family: family)
+    }
+}
+
+extension CompiledNamespace {
+    /// `net.ipv4.conf.{all,LINK}.KEY`.
+    func number(_ key: String, of link: String, combine: SettingCombination, family: String = "ipv4") -> Int {
         func value(_ name: String) -> Int? {
-            namespace.sysctl("net.\(family).conf.\(name).\(key)").flatMap { Int($0.value) }
+            sysctl("net.\(family).conf.\(name).\(key)").flatMap { Int($0.value) }
         }
         let all = value("all") ?? 0
         // procps prints a dot in an interface name as a slash.

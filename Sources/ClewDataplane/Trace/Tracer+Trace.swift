@@ -57,7 +57,7 @@ extension Tracer {
                     "no route of \(node) leads to the pod \(address), and its namespace was not collected")
             }
             move(to: host)
-            var state = WalkState(packet: Packet(opening: openingTuple(from: address)))
+            var state = WalkState(packet: Packet(opening: openingTuple(from: address), flow.header))
             assume(
                 "the namespace of \(podName(address)) was not collected: it is taken to be behind \(host.link(attachment.link)?.name ?? "?") of \(node), with a default route to the node",
                 source: host.router.routes[attachment.route].source, &state)
@@ -73,11 +73,11 @@ extension Tracer {
                 to: flow.destination, namespace, ipProtocol: flow.ipProtocol,
                 destinationPort: flow.destinationPort) ?? ownSource(namespace)
         else {
-            let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family))))
+            let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family)), flow.header))
             end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)")
             return
         }
-        sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source))), from: namespace)
+        sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source), flow.header)), from: namespace)
     }
 
     /// Without routes: the node's address, to have one.
@@ -91,7 +91,7 @@ extension Tracer {
     private mutating func startOutside(_ address: IPAddress, _ via: String) {
         guard let host = world.host(via) else { return endWithoutSource("node \(via) was not collected") }
         move(to: host)
-        var state = WalkState(packet: Packet(opening: openingTuple(from: address)))
+        var state = WalkState(packet: Packet(opening: openingTuple(from: address), flow.header))
         let link = entryLink(for: address, host)
         let name = host.link(link)?.name ?? "a device that is not known"
         log(.enterOutside, &state)
@@ -101,6 +101,7 @@ extension Tracer {
 
     /// Where packets from an address come in: by the link the node would answer through.
     private func entryLink(for address: IPAddress, _ host: CompiledNamespace) -> LinkIndex {
+        if let device = flow.entryDevice { return host.linkIndex(named: device) }
         if case .found(let number) = host.router.lookUp(RouteQuery(destination: address)),
             let hop = host.router.liveHops(host.router.routes[number]).first
         {
@@ -114,7 +115,7 @@ extension Tracer {
     }
 
     private mutating func endWithoutSource(_ reason: String) {
-        var state = WalkState(packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family))))
+        var state = WalkState(packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family)), flow.header))
         doubt(reason, &state)
         end(state, .indeterminate, reason)
     }

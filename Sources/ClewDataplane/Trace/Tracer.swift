@@ -99,6 +99,8 @@ struct Tracer {
             case .reject(let type):
                 endByRule(state, .rejected, "rejected with \(type.name(state.packet.family))", namespace)
             case .unknown: endByDoubt(state, namespace)
+            // The look-up says why, and ends the branch.
+            case .noWay: _ = routeOutput(state, namespace, as: state.reroutings.last)
             }
         }
         return passed

@@ -111,6 +111,7 @@ struct IpsetReader {
         case .success(let header):
             set.family = header.hasFamily ? header.family : nil
             set.hasTimeout = header.hasTimeout
+            set.isMasked = header.netmask != nil
             set.isComplete = header.isExact
             if let reason = header.inexactBecause { unread.append(line.unread(artifact, because: reason)) }
             headers.append(header)

@@ -19,9 +19,6 @@ extension CanonicalPrinter {
         case .nat(let index): printNAT(set.natTargets[Int(index.rawValue)])
         case .masquerade:
             write("-j MASQUERADE")
-            let words = layout?.targetWords ?? []
-            if words.contains("--random") { write("--random") }
-            if words.contains("--random-fully") { write("--random-fully") }
         case .notrack: write(layout?.target == "NOTRACK" ? "-j NOTRACK" : "-j CT --notrack")
         case .tproxy(let index):
             let target = set.tproxyTargets[Int(index.rawValue)]

@@ -12,6 +12,8 @@ struct RuleDraft {
     var entry = -1
     /// Where the `-m` of the module stands.
     var groupStart = 0
+    /// The first match of that `-m`.
+    var groupMatch = 0
     /// The modules that `-m` named so far, a bit each.
     var loaded: UInt64 = 0
     var ruleStart = 0

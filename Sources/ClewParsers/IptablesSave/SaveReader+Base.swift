@@ -132,6 +132,7 @@ extension SaveReader {
         let start = text.skipBlanks(wordEnd)
         let end = text.wordEnd(from: start)
         draft.groupStart = draft.optionStart
+        draft.groupMatch = builder.out.matches.count
         draft.entry = -1
         let word = text.word(at: start, length: end &- start)
         if word == 0x74_6E65_6D6D_6F63, end &- start == 7 {

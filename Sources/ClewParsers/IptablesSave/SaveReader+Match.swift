@@ -24,6 +24,7 @@ extension SaveReader {
             draft.module = owner
             draft.entry = -1
             draft.groupStart = draft.optionStart
+            draft.groupMatch = builder.out.matches.count
         }
         switch option {
         case .none: return readUnknownOption(start, wordEnd)
@@ -91,10 +92,22 @@ extension SaveReader {
         }
         if let test = test(of: option, value.slice) {
             builder.out.matches.append(Match(test, negated: draft.isNegated))
+            if draft.module == .conntrack { noteStateBeside() }
         } else {
             complain(draft.optionStart, value.next, "`\(text.string(value.slice))` cannot be read")
         }
         return value.next
+    }
+
+    /// Marks the options of one `-m conntrack` that asks for the state, too.
+    private mutating func noteStateBeside() {
+        let group = draft.groupMatch..<builder.out.matches.count
+        guard group.count > 1 else { return }
+        let asksState = group.contains {
+            if case .conntrackState = builder.out.matches[$0].test { true } else { false }
+        }
+        guard asksState else { return }
+        for index in group { builder.out.matches[index].isBesideState = true }
     }
 
     private mutating func test(of option: MatchOption, _ slice: ByteText.Slice) -> MatchTest? {

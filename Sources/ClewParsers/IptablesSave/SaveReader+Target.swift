@@ -327,7 +327,7 @@ extension SaveReader {
                     return .dnat4(address: addresses.first.v4, port: ports.first)
                 }
             }
-        case .masquerade: if nat.ports == nil { return .masquerade }
+        case .masquerade: if nat.ports == nil, !nat.choosesPort { return .masquerade }
         case .redirect: break
         case .netmap: guard nat.addresses != nil else { return nil }
         }

@@ -212,7 +212,7 @@ extension NftBuilder {
         nat.isRandom = flags.contains("random")
         nat.isFullyRandom = flags.contains("fully-random")
         nat.isPersistent = flags.contains("persistent")
-        if nat.kind == .masquerade, nat.ports == nil { return .masquerade }
+        if nat.kind == .masquerade, nat.ports == nil, !nat.choosesPort { return .masquerade }
         if nat.kind == .destination, flags.isEmpty, let addresses = nat.addresses, addresses.first == addresses.last,
             addresses.first.family == .ipv4, nat.ports.map({ $0.first == $0.last && $0.first != 0 }) ?? true
         {

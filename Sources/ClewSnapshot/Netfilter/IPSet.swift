@@ -14,6 +14,8 @@ package struct IPSet: Sendable {
     package var isComplete: Bool
     /// `timeout` was given at creation: entries leave by themselves.
     package var hasTimeout: Bool
+    /// `netmask` or `bitmask` was given at creation: an element stands for more than its address.
+    package var isMasked = false
 
     package init(
         name: String, type: String, family: AddressFamily?, source: SourceLine, entries: [IPSetEntry] = [],

@@ -5,6 +5,8 @@ package struct Match: Sendable, Hashable, BitwiseCopyable {
     package var test: MatchTest
     /// `!`: the rule matches where the test does not.
     package var isNegated: Bool
+    /// `-m conntrack`: the same `-m` asks for `--ctstate` too, which alone then decides of packets without an entry.
+    package var isBesideState = false
 
     package init(_ test: MatchTest, negated: Bool = false) {
         self.test = test

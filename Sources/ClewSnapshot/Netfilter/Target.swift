@@ -17,7 +17,7 @@ package enum Target: Sendable, Hashable, BitwiseCopyable {
     case dnat4(address: UInt32, port: UInt16)
     /// Every other form of DNAT, SNAT, REDIRECT, NETMAP and MASQUERADE.
     case nat(PoolIndex<NATTarget>)
-    /// MASQUERADE without ports; `--random` and `--random-fully` only change the choice of port.
+    /// MASQUERADE without options.
     case masquerade
     /// `NOTRACK`, `CT --notrack`.
     case notrack
@@ -86,6 +86,9 @@ package struct NATTarget: Sendable, Hashable {
     package var isPersistent = false
     package var isRandom = false
     package var isFullyRandom = false
+
+    /// `--random`, `--random-fully`: the kernel draws the port, or ICMP's identifier, by lot.
+    package var choosesPort: Bool { isRandom || isFullyRandom }
 
     package init(kind: Kind, addresses: AddressRange? = nil, ports: PortRange? = nil) {
         self.kind = kind

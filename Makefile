@@ -8,10 +8,10 @@ DEMO := trace Examples/bridge-nf-off --from pod/shop/web-0 --to svc/shop/api
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps demo test lint fmt ci bench
+.PHONY: help deps demo test lint fmt ci bench lab-fuzz
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
 
 deps: ## install the system libraries that are missing, where that is possible
 	@.ci/deps
@@ -42,3 +42,14 @@ ci: lint test ## what has to pass: lint, then test
 bench: deps ## compare speed and memory with other programs, release build
 	$(SWIFT) build -c release --product clew-bench
 	"$$($(SWIFT) build -c release --show-bin-path)/clew-bench"
+
+# Rule sets of each backend and family, and the campaign's seed.
+N ?= 2000
+SEED ?= 1
+
+lab-fuzz: deps ## compare Clew with the kernel on N random rule sets (root)
+	$(SWIFT) build --product clew-lab
+	for backend in legacy nft; do for family in 4 6; do \
+		"$$($(SWIFT) build --show-bin-path)/clew-lab" fuzz --seed $(SEED) --count $(N) --backend $$backend --family $$family \
+			|| exit 1; \
+	done; done

@@ -46,7 +46,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "clew-lab",
-            dependencies: ["ClewLab", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ClewLab", "ClewNet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .executableTarget(
             name: "clew",

@@ -1,13 +1,12 @@
+import ArgumentParser
 import ClewLab
 import Glibc
 
 // A reader that goes away (`clew-lab … | head`) is noticed as a failed write, and ends no process.
 signal(SIGPIPE, SIG_IGN)
-do throws(SystemError) {
-    try Isolation.enter()
-    let node = try NetworkNamespace("node")
-    try node.ip(["link set lo up"])
-    print(try node.run("ip", "addr"))
-} catch {
-    print(error)
+
+struct ClewLabCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clew-lab", abstract: "Real networks, to hold Clew against.", subcommands: [FuzzCommand.self])
 }
+ClewLabCommand.main()

@@ -115,7 +115,8 @@ extension Tracer {
     }
 
     private mutating func endWithoutSource(_ reason: String) {
-        var state = WalkState(packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family)), flow.header))
+        var state = WalkState(
+            packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family)), flow.header))
         doubt(reason, &state)
         end(state, .indeterminate, reason)
     }

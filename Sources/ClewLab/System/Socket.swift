@@ -13,6 +13,9 @@ package struct Socket: ~Copyable, Sendable {
         guard descriptor >= 0 else { throw .last("socket(\(domain), \(type), \(number))") }
     }
 
+    /// Takes over a socket that another thread opened in its namespace and released.
+    package init(owning descriptor: CInt) { self.descriptor = descriptor }
+
     deinit { close(descriptor) }
 
     package func set(_ level: CInt, _ option: CInt, _ value: CInt) throws(SystemError) {

@@ -32,6 +32,12 @@ let package = Package(
         .target(name: "ClewIntent", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
         .target(
             name: "ClewKubeProxy", dependencies: ["ClewIntent", "ClewSnapshot", "ClewNet"], swiftSettings: strict),
+        .target(
+            name: "ClewDiagnostics",
+            dependencies: [
+                "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
+            ],
+            swiftSettings: strict),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),

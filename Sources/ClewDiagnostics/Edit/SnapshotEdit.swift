@@ -1,0 +1,66 @@
+package import ClewBundle
+package import ClewNet
+package import ClewSnapshot
+
+/// Which of a node's namespaces an edit is made in.
+package enum EditPlace: Sendable, Hashable {
+    case host(node: String)
+    case pod(node: String, NamespacedName)
+
+    package var node: String {
+        switch self {
+        case .host(let node), .pod(let node, _): node
+        }
+    }
+}
+
+/// One of iptables' tables on a node.
+package struct EditedTable: Sendable, Hashable {
+    package var node: String
+    package var family: TableFamily
+    /// `filter`.
+    package var table: String
+    /// `nil`: the rule set that holds the chain, the first if both do.
+    package var backend: RuleBackend?
+
+    package init(node: String, family: TableFamily = .ipv4, table: String, backend: RuleBackend? = nil) {
+        self.node = node
+        self.family = family
+        self.table = table
+        self.backend = backend
+    }
+}
+
+/// One change of a snapshot: what a command would change on a node, or in the API.
+package enum SnapshotEdit: Sendable {
+    case setSysctl(EditPlace, key: String, value: String)
+    case setPolicy(EditedTable, chain: String, accepts: Bool)
+    /// Puts a rule, in the words of `iptables-save` without `-A CHAIN`, before the rule of that number (from 1).
+    case insertRule(EditedTable, chain: String, at: Int, rule: String)
+    /// Puts a rule at the end of a chain.
+    case appendRule(EditedTable, chain: String, rule: String)
+    /// Deletes the rule of that line.
+    case deleteRule(node: String, SourceLine)
+    case setHairpin(node: String, port: String, isOn: Bool)
+    /// In bytes.
+    case setMTU(EditPlace, link: String, mtu: UInt32)
+    /// A route in the words of `ip route`; replaces one of the same destination, table and metric.
+    case addRoute(EditPlace, AddressFamily, String)
+    case deleteRoute(EditPlace, Route)
+    case setNeighbor(EditPlace, Neighbor)
+    case deleteNeighbor(EditPlace, IPAddress, device: String)
+    case setForwardingEntry(node: String, ForwardingEntry)
+    case deleteForwardingEntry(node: String, MACAddress, device: String, remote: IPAddress?)
+    case deleteConnections(node: String, to: IPAddress, IPProtocol, port: UInt16)
+    case replaceService(Service)
+    case replaceEndpointSlices(service: NamespacedName, [EndpointSlice])
+}
+
+/// Why an edit cannot be made: one sentence, lower case, without a period.
+package struct EditError: Error, Sendable, Hashable, CustomStringConvertible {
+    package let message: String
+
+    package init(_ message: String) { self.message = message }
+
+    package var description: String { message }
+}

@@ -1,0 +1,40 @@
+import ClewDataplane
+import ClewSnapshot
+
+/// Simulates fixes: makes their edits on a copy, walks the survey's connections again, and says what changed.
+package struct FixProver: Sendable {
+    private let snapshot: ClusterSnapshot
+    private let before: ConnectionSurvey
+
+    package init(_ context: CheckContext) {
+        snapshot = context.snapshot
+        before = context.survey
+    }
+
+    /// What the edits of a fix do to the connections that a finding breaks, and to all others.
+    package func proof(of fix: Fix, for finding: Finding) -> FixProof {
+        guard !fix.edits.isEmpty else { return fix.proof }
+        let edited: ClusterSnapshot
+        do throws(EditError) {
+            edited = try snapshot.applying(fix.edits)
+        } catch {
+            return .notProven(nil, because: error.message)
+        }
+        let broken = Set(finding.explains.flatMap { before.lost[$0].connections })
+        let after = ConnectionSurvey(before.connections, through: Dataplane(compiling: edited))
+        return verdict(before.change(to: after, hopedFor: broken), hopedFor: broken.count)
+    }
+
+    private func verdict(_ change: SurveyChange, hopedFor count: Int) -> FixProof {
+        if let worse = change.broken.first {
+            return .notProven(
+                change, because: "\(worse.flow.fromText) → \(worse.flow.toText) works now and would not: \(worse.reason)")
+        }
+        guard count > 0 else {
+            return .notProven(change, because: "no connection that was walked is broken by it, so none can be repaired")
+        }
+        guard let rest = change.stillFailing.first else { return .proven(change) }
+        let why = "\(rest.flow.fromText) → \(rest.flow.toText) still does not work: \(rest.reason)"
+        return change.repaired.isEmpty ? .notProven(change, because: why) : .partly(change, because: why)
+    }
+}

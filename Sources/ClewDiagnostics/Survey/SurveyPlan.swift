@@ -1,0 +1,141 @@
+import ClewDataplane
+package import ClewIntent
+import ClewNet
+package import ClewSnapshot
+
+/// Which connections of a cluster are walked to tell what works: every kind of sender to every Service port, and pods
+/// to each other.
+///
+/// For every collected node and destination: a pod of the node, an endpoint that runs there (which may be sent to
+/// itself), a process of the host and, where the destination is one that the world outside uses, a client out there.
+package struct SurveyPlan: Sendable {
+    package private(set) var connections: [SurveyedConnection] = []
+    /// How many were planned before the limit cut them to an even selection.
+    package private(set) var planned = 0
+
+    /// - Parameters:
+    ///   - contracts: of each collected node, a contract for each family.
+    ///   - limit: the most connections that are kept; the rest is left out evenly.
+    package init(_ snapshot: ClusterSnapshot, contracts: [String: [ServiceContract]], limit: Int) {
+        let pods = PodsByNode(snapshot)
+        for node in snapshot.nodes {
+            for contract in contracts[node.name] ?? [] {
+                for entry in contract.entries {
+                    connections += Self.connections(to: entry, on: node.name, contract, pods)
+                }
+            }
+        }
+        connections += Self.betweenPods(snapshot, pods)
+        planned = connections.count
+        guard planned > limit, limit > 0 else { return }
+        connections = (0..<limit).map { connections[$0 * planned / limit] }
+    }
+
+    private static func connections(
+        to entry: ContractEntry, on node: String, _ contract: ServiceContract, _ pods: PodsByNode
+    ) -> [SurveyedConnection] {
+        guard let address = address(of: entry.destination, contract) else { return [] }
+        let destination = entry.destination
+        func connection(_ origin: FlowOrigin, from source: IPAddress, _ arrival: SourceArrival, _ text: String)
+            -> SurveyedConnection?
+        {
+            let expectation: Expectation
+            switch entry.outcome(from: source, arrival: arrival) {
+            case .translated: expectation = .works
+            case .rejected, .dropped: expectation = .refused
+            case .untouched: return nil
+            }
+            let flow = Flow(
+                origin: origin, destination: address, destinationPort: destination.port,
+                ipProtocol: destination.ipProtocol, fromText: text,
+                toText: "\(SocketAddress(address, destination.port))/\(destination.ipProtocol)")
+            return SurveyedConnection(flow: flow, service: entry.service, expectation: expectation)
+        }
+        var result: [SurveyedConnection?] = []
+        for pod in pods.senders(on: node, to: endpoints(of: entry), contract.family) {
+            let origin = FlowOrigin.pod(node: node, address: pod.address, name: pod.name)
+            result.append(connection(origin, from: pod.address, .podDevice, "pod/\(pod.name)"))
+        }
+        if let own = contract.network.nodeAddresses.first {
+            result.append(connection(.host(node: node), from: own, .host, "node/\(node)"))
+        }
+        if destination.kind != .clusterIP {
+            let client = outsider(contract.family)
+            result.append(connection(.outside(address: client, via: node), from: client, .network, "\(client)"))
+        }
+        return result.compactMap(\.self)
+    }
+
+    private static func endpoints(of entry: ContractEntry) -> Set<IPAddress> {
+        var result: Set<IPAddress> = []
+        for arm in entry.arms {
+            if case .translated(let translation) = arm.outcome {
+                result.formUnion(translation.endpoints.map(\.address))
+            }
+        }
+        return result
+    }
+
+    private static func address(of destination: ContractDestination, _ contract: ServiceContract) -> IPAddress? {
+        switch destination.address {
+        case .one(let address): address
+        case .anyLocal(let excluded): contract.network.nodeAddresses.first { !excluded.contains($0) }
+        }
+    }
+
+    /// A client in the world outside (RFC 5737, RFC 3849: addresses for documentation).
+    private static func outsider(_ family: AddressFamily) -> IPAddress {
+        family == .ipv4 ? IPAddress(v4: 0xCB00_7132) : IPAddress(v6High: 0x2001_0DB8_00FF_0000, low: 0x32)
+    }
+
+    /// From a pod of every node to one of every other: the network below the Services.
+    private static func betweenPods(_ snapshot: ClusterSnapshot, _ pods: PodsByNode) -> [SurveyedConnection] {
+        var result: [SurveyedConnection] = []
+        for from in snapshot.nodes {
+            for to in snapshot.nodes {
+                for family in AddressFamily.allCases {
+                    guard let sender = pods.all(on: from.name, family).first,
+                        let receiver = pods.all(on: to.name, family).first(where: { $0.address != sender.address })
+                    else { continue }
+                    let flow = Flow(
+                        origin: .pod(node: from.name, address: sender.address, name: sender.name),
+                        destination: receiver.address,
+                        destinationPort: UInt16(family == .ipv4 ? 8 : 128) << 8,
+                        ipProtocol: family == .ipv4 ? .icmp : .icmpv6, fromText: "pod/\(sender.name)",
+                        toText: "pod/\(receiver.name)")
+                    result.append(SurveyedConnection(flow: flow, service: nil, expectation: .works))
+                }
+            }
+        }
+        return result
+    }
+}
+
+/// The pods of each node that have an address of their own.
+struct PodsByNode {
+    struct Address: Hashable {
+        var name: NamespacedName
+        var address: IPAddress
+    }
+
+    private var addresses: [String: [Address]] = [:]
+
+    init(_ snapshot: ClusterSnapshot) {
+        for pod in snapshot.objects.pods where !pod.usesHostNetwork && !pod.hasEnded {
+            guard let node = pod.nodeName else { continue }
+            addresses[node, default: []] += pod.addresses.map { Address(name: pod.name, address: $0) }
+        }
+    }
+
+    func all(on node: String, _ family: AddressFamily) -> [Address] {
+        (addresses[node] ?? []).filter { $0.address.family == family }
+    }
+
+    /// A pod that is none of the endpoints, and one that is.
+    func senders(on node: String, to endpoints: Set<IPAddress>, _ family: AddressFamily) -> [Address] {
+        let pods = all(on: node, family)
+        let other = pods.first { !endpoints.contains($0.address) }
+        let itself = pods.first { endpoints.contains($0.address) }
+        return [other, itself].compactMap(\.self)
+    }
+}

@@ -38,6 +38,13 @@ let package = Package(
                 "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
+        .target(
+            name: "ClewChecks",
+            dependencies: [
+                "ClewDiagnostics", "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
+            ],
+            swiftSettings: strict),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),

@@ -1,0 +1,18 @@
+package import ClewDiagnostics
+
+/// Every check there is.
+package enum CheckCatalogue {
+    /// Sorted by code; causes of other findings need no order here, ``CheckRun`` folds them.
+    package static let all: [any Check] = [
+        SvcNoEndpoints(),
+        SelectorMatchesNothing(),
+        PodsNotReady(),
+        NamedPortMissing(),
+    ]
+
+    /// The check of a code, or of a name.
+    package static func check(_ text: String) -> (any Check)? {
+        let wanted = text.uppercased()
+        return all.first { type(of: $0).metadata.code == wanted || type(of: $0).metadata.name == text }
+    }
+}

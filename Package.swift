@@ -27,7 +27,8 @@ let package = Package(
         .target(
             name: "ClewDataplane", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
         .target(
-            name: "ClewReports", dependencies: ["ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            name: "ClewReports",
+            dependencies: ["ClewDiagnostics", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
             swiftSettings: strict),
         .target(name: "ClewIntent", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
         .target(
@@ -64,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "clew",
             dependencies: [
-                "ClewCollector", "ClewReports", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
+                "ClewCollector", "ClewReports", "ClewChecks", "ClewDiagnostics", "ClewDataplane", "ClewParsers",
+                "ClewSnapshot", "ClewNet", "ClewBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -109,6 +109,13 @@ let package = Package(
                 "ClewBundle",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "ClewDiagnosticsTests",
+            dependencies: [
+                "ClewTestSupport", "ClewDiagnostics", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
+            ],
+            swiftSettings: strict),
         .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -18,9 +18,7 @@ package struct CheckContext: Sendable {
         self.survey = survey
     }
 
-    /// Finds out what each node's kube-proxy was told, plans the connections, and walks them.
-    ///
-    /// - Parameter limit: the most connections that are walked.
+    /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.
     package init(_ dataplane: Dataplane, connectionLimit limit: Int = 20_000) {
         let snapshot = dataplane.snapshot
         var contracts: [String: [ServiceContract]] = [:]

@@ -61,8 +61,9 @@ package struct SurveyChange: Sendable {
     /// How many were walked.
     package var walked: Int
 
-    package init(repaired: [TracedConnection], broken: [TracedConnection], stillFailing: [TracedConnection], walked: Int)
-    {
+    package init(
+        repaired: [TracedConnection], broken: [TracedConnection], stillFailing: [TracedConnection], walked: Int
+    ) {
         self.repaired = repaired
         self.broken = broken
         self.stillFailing = stillFailing

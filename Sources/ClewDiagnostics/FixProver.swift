@@ -28,7 +28,8 @@ package struct FixProver: Sendable {
     private func verdict(_ change: SurveyChange, hopedFor count: Int) -> FixProof {
         if let worse = change.broken.first {
             return .notProven(
-                change, because: "\(worse.flow.fromText) → \(worse.flow.toText) works now and would not: \(worse.reason)")
+                change,
+                because: "\(worse.flow.fromText) → \(worse.flow.toText) works now and would not: \(worse.reason)")
         }
         guard count > 0 else {
             return .notProven(change, because: "no connection that was walked is broken by it, so none can be repaired")

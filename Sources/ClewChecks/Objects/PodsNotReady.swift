@@ -22,7 +22,8 @@ package struct PodsNotReady: Check {
             let isAll = waiting.count == pods.count
             return Finding(
                 Self.metadata, on: .service(service.name), .proven, severity: isAll ? .error : .warning,
-                message: "\(waiting.count) of \(pods.count) selected pods \(waiting.count == 1 ? "is" : "are") not ready"
+                message:
+                    "\(waiting.count) of \(pods.count) selected pods \(waiting.count == 1 ? "is" : "are") not ready"
                     + (isAll ? ", and the Service has no endpoint to use" : ""),
                 evidence: waiting.prefix(5).map { pod in
                     .field(

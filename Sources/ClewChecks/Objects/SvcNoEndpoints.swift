@@ -38,7 +38,8 @@ package struct SvcNoEndpoints: Check {
                         "see why the controller manager writes no slices",
                         commands: [
                             FixCommand(
-                                .workstation, "kubectl -n kube-system logs -l component=kube-controller-manager --tail=200"
+                                .workstation,
+                                "kubectl -n kube-system logs -l component=kube-controller-manager --tail=200"
                             )
                         ])
                 ])

@@ -17,7 +17,7 @@ extension ClusterSnapshot {
     package mutating func apply(_ edit: SnapshotEdit) throws(EditError) {
         switch edit {
         case .setSysctl(let place, let key, let value):
-            try change(place) { state in state.sysctls[key] = Sysctl(value, source: .edited) }
+            try change(place) { state in state.write(value, to: key) }
         case .setPolicy(let table, let chain, let accepts):
             try changeRules(table, chain) { text throws(EditError) in try text.setPolicy(of: chain, accepts: accepts) }
         case .insertRule(let table, let chain, let position, let rule):
@@ -189,6 +189,23 @@ extension ClusterSnapshot {
 }
 
 extension NamespaceSnapshot {
+    /// Sets a kernel parameter, and those that the kernel sets with it: forwarding for all devices is forwarding of each
+    /// (`inet_forward_change` in `net/ipv4/devinet.c`, `addrconf_fixup_forwarding` in `net/ipv6/addrconf.c`).
+    fileprivate mutating func write(_ value: String, to key: String) {
+        let sysctl = Sysctl(value, source: .edited)
+        sysctls[key] = sysctl
+        let family: String
+        switch key {
+        case "net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding": family = "ipv4"
+        case "net.ipv6.conf.all.forwarding": family = "ipv6"
+        default: return
+        }
+        if family == "ipv4" { sysctls["net.ipv4.ip_forward"] = sysctl }
+        for other in sysctls.keys where other.hasPrefix("net.\(family).conf.") && other.hasSuffix(".forwarding") {
+            sysctls[other] = sysctl
+        }
+    }
+
     fileprivate func linkIndex(_ name: String) throws(EditError) -> Int {
         guard let index = links?.firstIndex(where: { $0.name == name }) else {
             throw EditError("there is no device \(name)")

@@ -41,9 +41,7 @@ package struct ConnectionSurvey: Sendable {
         }
     }
 
-    /// What another survey of the same connections shows to be different.
-    ///
-    /// - Parameter relevant: the connections whose repair is hoped for.
+    /// What another survey of the same connections shows to be different; `relevant` are those whose repair is hoped for.
     package func change(to after: ConnectionSurvey, hopedFor relevant: Set<Int>) -> SurveyChange {
         var change = SurveyChange(repaired: [], broken: [], stillFailing: [], walked: connections.count)
         for index in connections.indices {
@@ -112,7 +110,8 @@ extension ConnectionSurvey {
         let losesReply = branch.disposition == .delivered || branch.disposition == .leavesSnapshot
         let hops = losesReply ? branch.reply?.hops ?? [] : branch.hops
         return Loss(
-            decision: branch.decidedBy, disposition: losesReply ? branch.reply?.disposition ?? .dropped : branch.disposition,
+            decision: branch.decidedBy,
+            disposition: losesReply ? branch.reply?.disposition ?? .dropped : branch.disposition,
             node: branch.decidedBy?.node ?? hops.last?.node, lastStep: hops.last?.steps.last, losesReply: losesReply,
             reason: branch.reason)
     }

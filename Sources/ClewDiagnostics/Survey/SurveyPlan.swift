@@ -13,9 +13,7 @@ package struct SurveyPlan: Sendable {
     /// How many were planned before the limit cut them to an even selection.
     package private(set) var planned = 0
 
-    /// - Parameters:
-    ///   - contracts: of each collected node, a contract for each family.
-    ///   - limit: the most connections that are kept; the rest is left out evenly.
+    /// Plans by the contracts of each collected node, one for each family; what is over the limit is left out evenly.
     package init(_ snapshot: ClusterSnapshot, contracts: [String: [ServiceContract]], limit: Int) {
         let pods = PodsByNode(snapshot)
         for node in snapshot.nodes {

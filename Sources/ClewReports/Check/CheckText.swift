@@ -51,7 +51,9 @@ package struct CheckText: Sendable {
         var head = "\(finding.severity.rawValue)[\(finding.check.code)] \(finding.subject) \(finding.message)"
         if finding.confidence != .proven { head += " (\(finding.confidence.rawValue))" }
         var lines = style.fitted(head, place: nil, first: "", rest: "  ", role: role)
-        if let cause = finding.cause { lines += style.fitted("because \(cause)", place: nil, first: "  ", rest: "    ") }
+        if let cause = finding.cause {
+            lines += style.fitted("because \(cause)", place: nil, first: "  ", rest: "    ")
+        }
         if let affected = finding.affected, affected.count > 0 { lines += text(affected) }
         for evidence in finding.evidence.prefix(isVerbose ? .max : 2) { lines += text(evidence) }
         for fix in finding.fixes.prefix(isVerbose ? .max : 1) { lines += text(fix) }
@@ -90,7 +92,8 @@ package struct CheckText: Sendable {
         let role: TextStyle.Role
         switch fix.proof {
         case .proven(let change): (proof, role) = ("proven: \(change.repaired.count) connections work again", .good)
-        case .partly(let change, let why): (proof, role) = ("partly: \(change.repaired.count) work again; \(why)", .unsure)
+        case .partly(let change, let why):
+            (proof, role) = ("partly: \(change.repaired.count) work again; \(why)", .unsure)
         case .notProven(_, let why): (proof, role) = ("not proven: \(why)", .unsure)
         case .adviceOnly: (proof, role) = ("advice", .faint)
         case .notTried: (proof, role) = ("not simulated", .faint)

@@ -81,6 +81,10 @@ struct EditedRuleText {
             Array("*filter\n:\(chain) - [0:0]\n\(line)\nCOMMIT\n".utf8), artifact: ruleSet.artifact, family: family,
             backend: ruleSet.backend)
         if let unread = check.unread.first { throw EditError("'\(line)' is not a rule: \(unread.reason)") }
+        // A rule that could not be walked would prove nothing.
+        if let word = check.ruleSet.unmodelled.first {
+            throw EditError("'\(line)' is not a rule that can be walked: \(check.ruleSet.string(word))")
+        }
         lines.insert(ArraySlice(Array(line.utf8)), at: index)
     }
 

@@ -39,6 +39,8 @@ final class CompiledNamespace: Sendable {
     /// Whether the order of base chains of equal priority matters and cannot be read from dumps.
     let hasAmbiguousOrder: Bool
     let ipSets: IPSetTable?
+    /// The bits of marks that matter here.
+    let markMasks: MarkMasks
 
     init(index: NamespaceIndex, node: String, pod: PodNamespaceSnapshot?, state: NamespaceSnapshot) {
         self.index = index
@@ -51,6 +53,7 @@ final class CompiledNamespace: Sendable {
         linkNames = names
         router = Self.router(state, links)
         ipSets = state.ipSets.map(IPSetTable.init)
+        markMasks = MarkMasks(state)
         let linkTexts = links.map(\.name)
         let sets = ipSets
         let rules = state.ruleSets.map { CompiledRules($0, links: linkTexts, ipSets: sets) }

@@ -32,6 +32,35 @@ package struct CompiledNftSet: Sendable {
         }
         return nil
     }
+
+    /// How a range of numbers falls to the elements of a map: for each its first number and how many it has.
+    ///
+    /// What no element has comes last, as one.
+    func shares(of numbers: ClosedRange<UInt64>) -> [(first: UInt64, count: UInt64)] {
+        let ranges = set.elements.compactMap { element -> ClosedRange<UInt64>? in
+            guard element.key.count == 1, case .number(let first) = element.key[0].first,
+                case .number(let last) = element.key[0].last, first <= last, last >= numbers.lowerBound,
+                first <= numbers.upperBound
+            else { return nil }
+            return max(first, numbers.lowerBound)...min(last, numbers.upperBound)
+        }
+        var result: [(first: UInt64, count: UInt64)] = []
+        var next = numbers.lowerBound
+        var rest: (first: UInt64, count: UInt64)?
+        func leaveOut(upTo end: UInt64) {
+            guard end > next else { return }
+            rest = (rest?.first ?? next, (rest?.count ?? 0) + end - next)
+        }
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where range.upperBound >= next {
+            leaveOut(upTo: range.lowerBound)
+            let first = max(next, range.lowerBound)
+            result.append((first, range.upperBound - first + 1))
+            next = range.upperBound + 1
+        }
+        leaveOut(upTo: numbers.upperBound + 1)
+        if let rest { result.append(rest) }
+        return result
+    }
 }
 
 extension NftRange {

@@ -79,7 +79,7 @@ extension Tracer {
         for real in usable {
             var own = state
             if usable.count > 1 {
-                log(.chance(numerator: isWeighted ? UInt64(real.weight) : 1, denominator: total), &own)
+                interpreter.domain.part(isWeighted ? UInt64(real.weight) : 1, of: total, &own)
             }
             hand(own, to: real, of: virtual, hook, namespace)
         }

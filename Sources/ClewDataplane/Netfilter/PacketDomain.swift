@@ -17,6 +17,18 @@ package protocol PacketDomain {
     func firstCandidate(_ candidates: Range<UInt32>, in chain: ChainID, of rules: CompiledRules, for state: State)
         -> UInt32
 
+    /// A base chain is about to be walked; positions of earlier walks mean nothing any more.
+    mutating func beganWalk()
+
+    /// Whether an equal state of this walk has already gone on from `position`.
+    ///
+    /// If so, the domain has noted that what becomes of that one becomes of `state` too, and the interpreter drops it.
+    /// Without this, n forks of which nothing comes would make 2ⁿ states.
+    mutating func hasPassed(_ position: WalkPosition, _ state: State) -> Bool
+
+    /// The different ones of states that have come to the same point, in their order.
+    mutating func merged(_ states: [State]) -> [State]
+
     /// Parts `state` by one match.
     mutating func split(_ state: inout State, by match: Match, of rule: RuleID, in rules: CompiledRules) -> MatchSplit<
         State
@@ -33,7 +45,7 @@ package protocol PacketDomain {
     mutating func act(_ target: Target, of rule: RuleID, in rules: CompiledRules, on state: inout State)
         -> TargetEffect<State>
 
-    /// The chain that jumps lead to was never shown by the dump, or jumps nest without end.
+    /// The walk cannot go on from a rule, for the reason given.
     mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout State)
 
     /// `nf_conntrack_in`: gives the packets their connection.
@@ -57,6 +69,11 @@ package protocol PacketDomain {
 }
 
 extension PacketDomain {
+    package mutating func beganWalk() {}
+    /// States are never found equal.
+    package mutating func hasPassed(_ position: WalkPosition, _ state: State) -> Bool { false }
+    package mutating func merged(_ states: [State]) -> [State] { states }
+
     /// A domain without routes does not care.
     package mutating func leftRouteChain(_ before: State, _ state: inout State) {}
     package func hasNoWay(_ state: State) -> Bool { false }
@@ -103,5 +120,19 @@ package enum Verdict: Sendable, Hashable, BitwiseCopyable {
 
 /// Why the interpreter cannot go on.
 package enum LostTrack: Sendable, Hashable {
-    case undeclaredChain, endlessJumps
+    /// The chain that the rule leads to was never shown by the dump.
+    case undeclaredChain
+    /// Jumps nest without end.
+    case endlessJumps
+    /// What the interpreter is allowed to do is done (``RuleInterpreter/allowance``).
+    case tooMuch
+}
+
+/// A place in the walk of a base chain: the next rule, and the chains to return to behind it.
+package struct WalkPosition: Sendable, Hashable, BitwiseCopyable {
+    var chain: ChainID
+    var next: UInt32
+    /// Equal where the ways back are.
+    var frame: Int32
+    var depth: Int32
 }

@@ -156,38 +156,54 @@ extension PacketWalk {
             guard let data = found(key, set, &state) else { return .goOn }
             return .parts([(state, decision(data, &state))])
         case .numberVerdictMap(let modulus, let offset, _, let number):
-            guard number < rules.nftSets.count, modulus > 0, modulus <= 65_536 else { return .end(.unknown) }
+            guard number < rules.nftSets.count, modulus > 0 else { return .end(.unknown) }
             let set = rules.nftSets[number]
-            return .parts(
-                (0..<modulus).map { k in
-                    var own = state
-                    log(.chance(numerator: 1, denominator: UInt64(modulus)), &own)
-                    guard let data = found([.number(UInt64(k) + UInt64(offset))], set, &own) else { return (own, nil) }
-                    return (own, decision(data, &own))
-                })
+            return parts(state, modulus, offset, set, rule, rules) { walk, key, own in
+                walk.found([key], set, &own).flatMap { walk.decision($0, &own) }
+            }
         case .natMap(let kind, let fields, let number):
             guard number < rules.nftSets.count, let key = key(fields, [], state) else { return .goOn }
             let set = rules.nftSets[number]
             guard let data = found(key, set, &state) else { return .goOn }
             return translate(kind, data, rule, rules, &state)
         case .numberNATMap(let kind, let modulus, let offset, _, let number):
-            guard number < rules.nftSets.count, modulus > 0, modulus <= 65_536 else { return .end(.unknown) }
+            guard number < rules.nftSets.count, modulus > 0 else { return .end(.unknown) }
             let set = rules.nftSets[number]
-            var parts: [(state: WalkState, decision: MapDecision?)] = []
-            for k in 0..<modulus {
-                var own = state
-                log(.chance(numerator: 1, denominator: UInt64(modulus)), &own)
-                guard let data = found([.number(UInt64(k) + UInt64(offset))], set, &own) else {
-                    parts.append((own, nil))
-                    continue
-                }
-                if case .end(let verdict) = translate(kind, data, rule, rules, &own) {
-                    parts.append((own, .end(verdict)))
-                }
+            return parts(state, modulus, offset, set, rule, rules) { walk, key, own in
+                guard let data = walk.found([key], set, &own),
+                    case .end(let verdict) = walk.translate(kind, data, rule, rules, &own)
+                else { return nil }
+                return .end(verdict)
             }
-            return .parts(parts)
         case .dynamicUpdate, .compare, .lookup: return .goOn
         }
+    }
+
+    /// More ways out of one map than that are not told apart.
+    private static var mostParts: Int { 4_096 }
+
+    /// `numgen … mod N map`: a part for each element, with its share of the numbers, and one for those without.
+    private mutating func parts(
+        _ state: WalkState, _ modulus: UInt32, _ offset: UInt32, _ set: CompiledNftSet, _ rule: RuleID,
+        _ rules: CompiledRules, decide: (inout PacketWalk, NftValue, inout WalkState) -> MapDecision?
+    ) -> TargetEffect<WalkState> {
+        let numbers = UInt64(offset)...UInt64(offset) + UInt64(modulus) - 1
+        var parts: [(state: WalkState, decision: MapDecision?)] = []
+        var left = UInt64(modulus)
+        for share in set.shares(of: numbers) {
+            var own = state
+            if parts.count >= Self.mostParts {
+                part(left, of: UInt64(modulus), &own)
+                lostTrack(.tooMuch, at: rule, of: rules, &own)
+                parts.append((own, .end(.unknown)))
+                break
+            }
+            if share.count < UInt64(modulus) { part(share.count, of: UInt64(modulus), &own) }
+            left -= min(left, share.count)
+            let decision = decide(&self, .number(share.first), &own)
+            parts.append((own, decision))
+        }
+        return .parts(parts)
     }
 
     /// What a map yields; `nil` where it has no such element, and, where that is not sure, with a doubt.

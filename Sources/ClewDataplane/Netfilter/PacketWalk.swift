@@ -12,7 +12,14 @@ struct PacketWalk: PacketDomain {
     var arena = PathArena()
     var notes: [TraceNote] = []
     private var noteNumbers: [TraceNote: Int32] = [:]
-    private var forks: Int32 = 0
+    /// The rules that notes on unknown matches are about.
+    private(set) var noteRules: [Int32: (rules: CompiledRules, rule: RuleID)] = [:]
+    /// Whether the packet has parted anywhere on its way: before that, no two are equal.
+    private(set) var hasForked = false
+    /// The rule before which the walk was given up first.
+    private(set) var cutSource: SourceLine?
+    /// Where equal states went on, in the chain being walked.
+    private var passed: [Passed: PathIndex] = [:]
     /// Whether the user named the source port: then recorded connections decide.
     var usesRecordedConnections = false
 
@@ -21,10 +28,61 @@ struct PacketWalk: PacketDomain {
         self.namespace = namespace
     }
 
+    // MARK: - Equal states
+
+    private struct Passed: Hashable {
+        var position: WalkPosition
+        var key: WalkKey
+    }
+
+    /// A packet is sent: it has met nothing so far.
+    mutating func beginWalk() {
+        hasForked = false
+        cutSource = nil
+    }
+
+    func key(_ state: WalkState) -> WalkKey { WalkKey(state, in: namespace, of: world) }
+
+    mutating func beganWalk() {
+        if !passed.isEmpty { passed.removeAll(keepingCapacity: true) }
+    }
+
+    mutating func hasPassed(_ position: WalkPosition, _ state: WalkState) -> Bool {
+        let place = Passed(position: position, key: key(state))
+        guard let first = passed[place] else {
+            passed[place] = state.path
+            return false
+        }
+        arena.join(state.path, into: first)
+        return true
+    }
+
+    mutating func merged(_ states: [WalkState]) -> [WalkState] {
+        guard states.count > 1 else { return states }
+        var first: [WalkKey: PathIndex] = [:]
+        var result: [WalkState] = []
+        for state in states {
+            let key = key(state)
+            if let known = first[key] {
+                arena.join(state.path, into: known)
+            } else {
+                first[key] = state.path
+                result.append(state)
+            }
+        }
+        return result
+    }
+
     // MARK: - Path
 
     mutating func log(_ event: PathEvent, _ state: inout WalkState) {
         state.path = arena.append(event, to: state.path)
+    }
+
+    /// One of several ways begins, which the kernel picks with a chance of `numerator` in `denominator`.
+    mutating func part(_ numerator: UInt64, of denominator: UInt64, _ state: inout WalkState) {
+        hasForked = true
+        log(.chance(numerator: numerator, denominator: denominator), &state)
     }
 
     mutating func note(_ text: String, source: SourceLine? = nil) -> Int32 {
@@ -101,8 +159,8 @@ struct PacketWalk: PacketDomain {
         if share == 0 { return .none }
         if share >= whole { return .all }
         var (matching, other) = (state, state)
-        log(.chance(numerator: share, denominator: whole), &matching)
-        log(.chance(numerator: whole - share, denominator: whole), &other)
+        part(share, of: whole, &matching)
+        part(whole - share, of: whole, &other)
         return .fork(matching: matching, other: other)
     }
 
@@ -111,10 +169,11 @@ struct PacketWalk: PacketDomain {
         _ state: inout WalkState, _ reason: String, _ rule: RuleID, _ rules: CompiledRules
     ) -> MatchSplit<WalkState> {
         let number = note(reason, source: source(of: rule, in: rules))
-        forks += 1
+        noteRules[number] = (rules, rule)
+        hasForked = true
         var (matching, other) = (state, state)
-        log(.unknown(fork: forks, taken: true, note: number), &matching)
-        log(.unknown(fork: forks, taken: false, note: number), &other)
+        log(.unknown(taken: true, note: number), &matching)
+        log(.unknown(taken: false, note: number), &other)
         return .fork(matching: matching, other: other)
     }
 
@@ -189,13 +248,17 @@ struct PacketWalk: PacketDomain {
     }
 
     mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout WalkState) {
-        let text =
-            switch reason {
-            case .undeclaredChain:
-                "the dump does not show the chain \(chainAhead(of: rule, in: rules))that a rule leads to"
-            case .endlessJumps:
-                "the jumps of a rule \(chainAhead(of: rule, in: rules, "to "))lead in a circle or too deep"
-            }
+        let text: String
+        switch reason {
+        case .undeclaredChain:
+            text = "the dump does not show the chain \(chainAhead(of: rule, in: rules))that a rule leads to"
+        case .endlessJumps:
+            text = "the jumps of a rule \(chainAhead(of: rule, in: rules, "to "))lead in a circle or too deep"
+        case .tooMuch:
+            state.isCut = true
+            cutSource = cutSource ?? source(of: rule, in: rules)
+            return
+        }
         doubt(text, source: source(of: rule, in: rules), &state)
     }
 

@@ -10,7 +10,7 @@ package struct RuleInterpreter<Domain: PacketDomain> {
     /// Where a chain goes on after a jump from it.
     ///
     /// Frames form a tree, so that forks share them.
-    private struct Frame: BitwiseCopyable {
+    private struct Frame: Hashable, BitwiseCopyable {
         var chain: ChainID
         var next: UInt32
         var end: UInt32
@@ -30,14 +30,32 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         var depth: Int32
     }
 
+    /// What a step has come to.
+    private enum Progress {
+        case goesOn
+        case left(Verdict)
+        /// An equal state went this way before.
+        case joined
+        case lost
+    }
+
     private var frames: [Frame] = []
     private var results: [(state: Domain.State, verdict: Verdict)] = []
     private var threads: [Thread] = []
+    /// Whether this walk has parted anywhere: before that there is nothing to join.
+    private var hasForked = false
+    /// The numbers of frames made since then, so that equal ways back have equal numbers.
+    private var frameNumbers: [Frame: Int32] = [:]
+
+    /// How much more may be done; what is left over then is given up (``LostTrack/tooMuch``).
+    ///
+    /// Trying a rule costs 1, one that matches 4 more, and so does a fork.
+    package var allowance = Int.max
+    /// How many ways out of one base chain are told apart.
+    package var mostResults = 20_000
 
     /// nft allows 16, x_tables as many as there are chains; a dump with more nests in a circle.
     private static var deepestJump: Int32 { 256 }
-    /// More ways than that through one chain are not told apart.
-    private static var mostThreads: Int { 20_000 }
 
     package init(domain: Domain) {
         self.domain = domain
@@ -50,21 +68,22 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         results.removeAll(keepingCapacity: true)
         frames.removeAll(keepingCapacity: true)
         threads.removeAll(keepingCapacity: true)
+        if hasForked { frameNumbers.removeAll(keepingCapacity: true) }
+        hasForked = false
+        domain.beganWalk()
         threads.append(thread(state, entering: base, of: rules, frame: -1, depth: 0))
         while var thread = threads.popLast() {
+            let isFull = results.count >= mostResults
             while true {
-                if let verdict = step(&thread, base: base, rules: rules) {
-                    results.append((thread.state, verdict))
-                    break
+                let progress = isFull ? .lost : step(&thread, base: base, rules: rules)
+                if case .goesOn = progress { continue }
+                if case .left(let verdict) = progress { results.append((thread.state, verdict)) }
+                if case .lost = progress {
+                    let rule = RuleID(rawValue: min(thread.next, UInt32(clamping: max(rules.ruleCount, 1) - 1)))
+                    domain.lostTrack(.tooMuch, at: rule, of: rules, &thread.state)
+                    results.append((thread.state, .unknown))
                 }
-            }
-            if results.count + threads.count > Self.mostThreads {
-                for var rest in threads {
-                    let rule = RuleID(rawValue: min(rest.next, UInt32(clamping: rules.ruleCount - 1)))
-                    domain.lostTrack(.endlessJumps, at: rule, of: rules, &rest.state)
-                    results.append((rest.state, .unknown))
-                }
-                threads.removeAll()
+                break
             }
         }
         return results
@@ -80,127 +99,145 @@ package struct RuleInterpreter<Domain: PacketDomain> {
     }
 
     /// Goes to the next rule that matches and lets it act.
-    ///
-    /// Returns the verdict when the thread has left the base chain.
-    private mutating func step(_ thread: inout Thread, base: ChainID, rules: CompiledRules) -> Verdict? {
+    private mutating func step(_ thread: inout Thread, base: ChainID, rules: CompiledRules) -> Progress {
         let candidate = domain.firstCandidate(thread.next..<thread.end, in: thread.chain, of: rules, for: thread.state)
         guard candidate < thread.end else { return leaveChain(&thread, base: base, rules: rules) }
+        thread.next = candidate
+        guard allowance > 0 else { return .lost }
+        allowance -= 1
         thread.next = candidate + 1
         let id = RuleID(rawValue: candidate)
         let rule = rules.rule(id)
-        guard matches(rule, id, &thread, rules) else { return nil }
-        let skipped = candidate - thread.unmatchedFrom
-        thread.unmatchedFrom = candidate + 1
-        domain.matched(id, in: thread.chain, depth: Int(thread.depth), skipped: skipped, of: rules, &thread.state)
-        return act(rule.target, id, &thread, base: base, rules: rules)
+        let behind = WalkPosition(
+            chain: thread.chain, next: thread.next, frame: thread.frame, depth: thread.depth)
+        let (matches, forks) = matches(rule, id, &thread, behind, rules)
+        if forks { allowance -= 4 }
+        if matches {
+            allowance -= 4
+            let skipped = candidate - thread.unmatchedFrom
+            thread.unmatchedFrom = candidate + 1
+            domain.matched(id, in: thread.chain, depth: Int(thread.depth), skipped: skipped, of: rules, &thread.state)
+            let progress = act(rule.target, id, &thread, base: base, rules: rules)
+            guard case .goesOn = progress, thread.chain == behind.chain, thread.depth == behind.depth else {
+                return progress
+            }
+        }
+        return forks && domain.hasPassed(behind, thread.state) ? .joined : .goesOn
     }
 
     /// Parts the thread's state by every match of a rule; the packets that do not match go on as threads of their own.
-    private mutating func matches(_ rule: Rule, _ id: RuleID, _ thread: inout Thread, _ rules: CompiledRules) -> Bool {
+    private mutating func matches(
+        _ rule: Rule, _ id: RuleID, _ thread: inout Thread, _ behind: WalkPosition, _ rules: CompiledRules
+    ) -> (matches: Bool, forks: Bool) {
         // A rule that does nothing but count or log has no effect that a fork could show.
         let hasEffect = rule.target.hasEffect
+        var forks = false
         for index in rule.firstMatch..<rule.firstMatch + UInt32(rule.matchCount) {
             switch domain.split(&thread.state, by: rules.match(index), of: id, in: rules) {
             case .all: continue
-            case .none: return false
-            case .parts(let matching, let other):
+            case .none: return (false, forks)
+            case .fork where !hasEffect: return (false, forks)
+            case .parts(let matching, let other), .fork(let matching, let other):
+                forks = true
+                hasForked = true
+                thread.state = matching
+                guard !domain.hasPassed(behind, other) else { continue }
                 var rest = thread
                 rest.state = other
                 threads.append(rest)
-                thread.state = matching
-            case .fork(let matching, let other):
-                guard hasEffect else { return false }
-                var rest = thread
-                rest.state = other
-                threads.append(rest)
-                thread.state = matching
             }
         }
-        return true
+        return (true, forks)
     }
 
     private mutating func act(
         _ target: Target, _ id: RuleID, _ thread: inout Thread, base: ChainID, rules: CompiledRules
-    ) -> Verdict? {
+    ) -> Progress {
         switch target {
-        case .none, .transparent: return nil
-        case .accept: return .accept
-        case .drop: return .drop
-        case .reject(let type): return .reject(type)
+        case .none, .transparent: return .goesOn
+        case .accept: return .left(.accept)
+        case .drop: return .left(.drop)
+        case .reject(let type): return .left(.reject(type))
         case .return: return leaveChain(&thread, base: base, rules: rules)
         case .jump(let chain): return enter(chain, from: id, &thread, returns: true, rules: rules)
         case .goto(let chain): return enter(chain, from: id, &thread, returns: false, rules: rules)
         default: break
         }
         switch domain.act(target, of: id, in: rules, on: &thread.state) {
-        case .goOn: return nil
-        case .end(let verdict): return verdict
-        case .parts(let parts): return follow(parts, id, &thread, base: base, rules: rules)
+        case .goOn: return .goesOn
+        case .end(let verdict): return .left(verdict)
+        case .parts(let parts): return follow(parts, id, thread, base: base, rules: rules)
         }
     }
 
-    /// Each part of a verdict map's answer becomes a thread of its own; the last one goes on in this one.
+    /// Each part of a verdict map's answer becomes a thread of its own, the first of which is walked next.
     private mutating func follow(
-        _ parts: [(state: Domain.State, decision: MapDecision?)], _ id: RuleID, _ thread: inout Thread, base: ChainID,
+        _ parts: [(state: Domain.State, decision: MapDecision?)], _ id: RuleID, _ origin: Thread, base: ChainID,
         rules: CompiledRules
-    ) -> Verdict? {
-        let origin = thread
-        for (index, part) in parts.enumerated() {
+    ) -> Progress {
+        if parts.count > 1 { hasForked = true }
+        let behind = WalkPosition(chain: origin.chain, next: origin.next, frame: origin.frame, depth: origin.depth)
+        var going: [Thread] = []
+        for part in parts {
             var own = origin
             own.state = part.state
-            let verdict: Verdict? =
+            let progress: Progress =
                 switch part.decision {
-                case nil: nil
-                case .end(let verdict): verdict
+                case nil: parts.count > 1 && domain.hasPassed(behind, own.state) ? .joined : .goesOn
+                case .end(let verdict): .left(verdict)
                 case .jump(let chain): enter(chain, from: id, &own, returns: true, rules: rules)
                 case .goto(let chain): enter(chain, from: id, &own, returns: false, rules: rules)
                 case .return: leaveChain(&own, base: base, rules: rules)
                 }
-            if index == parts.count - 1 {
-                thread = own
-                return verdict
-            }
-            if let verdict {
-                results.append((own.state, verdict))
-            } else {
-                threads.append(own)
+            switch progress {
+            case .goesOn: going.append(own)
+            case .left(let verdict): results.append((own.state, verdict))
+            case .joined, .lost: break
             }
         }
-        return .accept
+        threads.append(contentsOf: going.reversed())
+        return .joined
     }
 
     private mutating func enter(
         _ chain: ChainID, from rule: RuleID, _ thread: inout Thread, returns: Bool, rules: CompiledRules
-    ) -> Verdict? {
+    ) -> Progress {
         guard rules.isDeclared(chain) else {
             domain.lostTrack(.undeclaredChain, at: rule, of: rules, &thread.state)
-            return .unknown
+            return .left(.unknown)
         }
-        guard thread.depth < Self.deepestJump, frames.count < Self.mostThreads else {
+        guard thread.depth < Self.deepestJump else {
             domain.lostTrack(.endlessJumps, at: rule, of: rules, &thread.state)
-            return .unknown
+            return .left(.unknown)
         }
-        var frame = thread.frame
-        if returns {
-            frames.append(
+        let frame =
+            returns
+            ? self.frame(
                 Frame(
                     chain: thread.chain, next: thread.next, end: thread.end, parent: thread.frame, depth: thread.depth))
-            frame = Int32(frames.count - 1)
-        }
+            : thread.frame
         // A goto nests too: a circle of gotos must end.
         thread = self.thread(thread.state, entering: chain, of: rules, frame: frame, depth: thread.depth + 1)
-        return nil
+        return .goesOn
+    }
+
+    private mutating func frame(_ frame: Frame) -> Int32 {
+        if hasForked, let known = frameNumbers[frame] { return known }
+        let number = Int32(truncatingIfNeeded: frames.count)
+        frames.append(frame)
+        if hasForked { frameNumbers[frame] = number }
+        return number
     }
 
     /// The end of a chain, or RETURN: back to the caller, or the base chain's policy.
     ///
     /// A goto left no frame, so its chain returns to the caller of the chain it came from; from a base chain to the
     /// policy (`ip_tables.c`: `stackidx == 0`; `nf_tables_core.c`).
-    private mutating func leaveChain(_ thread: inout Thread, base: ChainID, rules: CompiledRules) -> Verdict? {
+    private mutating func leaveChain(_ thread: inout Thread, base: ChainID, rules: CompiledRules) -> Progress {
         guard thread.frame >= 0 else {
             let accepts = rules.base(base)?.policyAccepts ?? true
             domain.policyApplied(accepts, of: base, in: rules, &thread.state)
-            return accepts ? .accept : .drop
+            return .left(accepts ? .accept : .drop)
         }
         let frame = frames[Int(thread.frame)]
         thread.chain = frame.chain
@@ -209,7 +246,10 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         thread.unmatchedFrom = frame.next
         thread.frame = frame.parent
         thread.depth = frame.depth
-        return nil
+        guard hasForked else { return .goesOn }
+        let position = WalkPosition(
+            chain: frame.chain, next: frame.next, frame: frame.parent, depth: frame.depth)
+        return domain.hasPassed(position, thread.state) ? .joined : .goesOn
     }
 }
 
@@ -244,7 +284,7 @@ extension RuleInterpreter {
                     translate(hook, chains, state, into: &next, &done)
                 }
             }
-            alive = next
+            alive = next.count > 1 ? domain.merged(next) : next
         }
         return alive.map { ($0, .accept) } + done
     }

@@ -186,6 +186,8 @@ struct WalkState: Sendable {
     var isReply = false
     /// Something on the way is not modelled, so that the end is not certain.
     var isUncertain = false
+    /// It was not followed any further: the walk's bounds are reached.
+    var isCut = false
     var wasMasqueraded = false
     /// How often `recent` lists hold addresses, where rules have changed that on the way.
     var recent: [RecentSighting: UInt32] = [:]

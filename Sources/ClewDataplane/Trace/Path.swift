@@ -22,7 +22,7 @@ enum PathEvent: Sendable {
     /// One of several ways the kernel picks at random.
     case chance(numerator: UInt64, denominator: UInt64)
     /// One of the two ways an unknown could go; the note says what is unknown.
-    case unknown(fork: Int32, taken: Bool, note: Int32)
+    case unknown(taken: Bool, note: Int32)
     case assumed(note: Int32)
     case uncertain(note: Int32)
     case translated(Translation.Kind, before: ConntrackTuple, after: ConntrackTuple)
@@ -31,29 +31,62 @@ enum PathEvent: Sendable {
     case encapsulated(ConntrackTuple)
     case decapsulated(ConntrackTuple)
     case turned
+    /// The packet has come to its end, one way.
+    case ended
 }
 
 struct RuleSetIndex: RawRepresentable, Sendable, Hashable, BitwiseCopyable {
     let rawValue: UInt16
 }
 
-/// The events of all branches of a trace: a tree, in which a branch is the way from a leaf to the root.
+/// The events of all branches of a trace.
+///
+/// A branch is the way from a leaf to the root. Where packets that came different ways are equal from some point on, the
+/// later one is joined to the earlier one: what happened to that one from there on happens to both.
 struct PathArena: Sendable {
-    private var events: [(event: PathEvent, parent: PathIndex)] = []
-
-    mutating func append(_ event: PathEvent, to parent: PathIndex) -> PathIndex {
-        events.append((event, parent))
-        return PathIndex(rawValue: Int32(events.count - 1))
+    /// A packet that goes on as another one does.
+    struct Join: Sendable, BitwiseCopyable {
+        var from: PathIndex
+        var into: PathIndex
     }
 
-    /// The events of a branch from its beginning.
+    private(set) var events: [PathEvent] = []
+    private(set) var parents: [PathIndex] = []
+    private(set) var joins: [Join] = []
+
+    mutating func append(_ event: PathEvent, to parent: PathIndex) -> PathIndex {
+        events.append(event)
+        parents.append(parent)
+        return PathIndex(rawValue: Int32(truncatingIfNeeded: events.count - 1))
+    }
+
+    /// From here on the packet at `from` is that of `into`.
+    mutating func join(_ from: PathIndex, into: PathIndex) {
+        if from != into { joins.append(Join(from: from, into: into)) }
+    }
+
+    subscript(_ index: PathIndex) -> PathEvent { events[Int(index.rawValue)] }
+
+    func parent(of index: PathIndex) -> PathIndex { parents[Int(index.rawValue)] }
+
+    /// The events of a branch from its beginning; of those that were joined to it, the first one's.
     func events(to leaf: PathIndex) -> [PathEvent] {
         var result: [PathEvent] = []
         var index = leaf
-        while index != .root, Int(index.rawValue) < events.count {
-            result.append(events[Int(index.rawValue)].event)
-            index = events[Int(index.rawValue)].parent
+        while index != .root {
+            result.append(self[index])
+            index = parent(of: index)
         }
         return result.reversed()
+    }
+
+    /// The nearest event of a branch, from its end backwards, for which `choose` gives a value.
+    func last<Value>(before leaf: PathIndex, _ choose: (PathEvent) -> Value?) -> Value? {
+        var index = leaf
+        while index != .root {
+            if let value = choose(self[index]) { return value }
+            index = parent(of: index)
+        }
+        return nil
     }
 }

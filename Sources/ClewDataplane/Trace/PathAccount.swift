@@ -3,6 +3,8 @@ import ClewNet
 import ClewSnapshot
 
 /// The events of one branch as hops and steps.
+///
+/// Events are given to it in their order; where branches part, it is copied.
 struct PathAccount {
     private(set) var hops: [Hop] = []
     private(set) var replyHops: [Hop] = []
@@ -16,16 +18,30 @@ struct PathAccount {
     private var innerTuples: [ConntrackTuple] = []
     private var mark: UInt32 = 0
     private var hasTurned = false
+    /// How many more steps are kept, and what came beyond: its last steps, and how many there were.
+    private var left: Int
+    private var beyond: [Step] = []
+    private var beyondCount = 0
+    private static var mostBeyond: Int { 8 }
 
-    init(world: World, opening: ConntrackTuple, events: [PathEvent]) {
+    /// Of paths with more than `mostSteps` steps, the end of a hop is left out, but for its last steps.
+    init(world: World, opening: ConntrackTuple, mostSteps: Int) {
         self.world = world
         tuple = opening
-        for event in events { take(event) }
-        close()
+        left = mostSteps
     }
 
-    private mutating func close() {
-        guard let hop = current else { return }
+    /// Ends the last hop.
+    mutating func close() {
+        guard var hop = current else { return }
+        if beyondCount > beyond.count {
+            var gap = step(.device, "\(beyondCount - beyond.count) more steps here are not shown")
+            gap.source = beyond.first?.source
+            hop.steps.append(gap)
+        }
+        hop.steps += beyond
+        beyond = []
+        beyondCount = 0
         if hasTurned { replyHops.append(hop) } else { hops.append(hop) }
         current = nil
     }
@@ -40,7 +56,14 @@ struct PathAccount {
     private mutating func add(_ step: Step) {
         var step = step
         step.hook = hook
-        current?.steps.append(step)
+        if left > 0 {
+            left -= 1
+            current?.steps.append(step)
+        } else {
+            beyondCount += 1
+            if beyond.count == Self.mostBeyond { beyond.removeFirst() }
+            beyond.append(step)
+        }
     }
 
     private func step(_ kind: Step.Kind, _ text: String, _ source: SourceLine? = nil) -> Step {
@@ -49,7 +72,7 @@ struct PathAccount {
         return step
     }
 
-    private mutating func take(_ event: PathEvent) {
+    mutating func take(_ event: PathEvent) {
         switch event {
         case .enter(let index, let link):
             let namespace = world[index]
@@ -83,7 +106,7 @@ struct PathAccount {
             hasTurned = true
             tuple = tuple.reversed
             mark = 0
-        case .chance, .unknown, .assumed, .uncertain: break
+        case .chance, .unknown, .assumed, .uncertain, .ended: break
         }
     }
 
@@ -132,4 +155,41 @@ struct PathAccount {
         translations.append(
             Translation(node: namespace?.node ?? "", hook: hook, kind: kind, before: end(before), after: end(after)))
     }
+}
+
+/// The accounts of several branches, made in one walk over the tree of their paths.
+struct PathAccounts {
+    private var accounts: [PathIndex: PathAccount] = [:]
+    private let empty: PathAccount
+
+    /// `beginning` is what all of them begin with.
+    init(of leaves: [PathIndex], in arena: PathArena, beginning: PathAccount) {
+        empty = beginning
+        var children: [PathIndex: [PathIndex]] = [:]
+        var known: Set<PathIndex> = [.root]
+        for leaf in leaves {
+            var index = leaf
+            while known.insert(index).inserted {
+                children[arena.parent(of: index), default: []].append(index)
+                index = arena.parent(of: index)
+            }
+        }
+        let wanted = Set(leaves)
+        var pending: [(index: PathIndex, account: PathAccount)] = (children[.root] ?? []).map { ($0, beginning) }
+        while var (index, account) = pending.popLast() {
+            while true {
+                account.take(arena[index])
+                if wanted.contains(index) {
+                    accounts[index] = account
+                    accounts[index]?.close()
+                }
+                let next = children[index] ?? []
+                guard let first = next.first else { break }
+                for other in next.dropFirst() { pending.append((other, account)) }
+                index = first
+            }
+        }
+    }
+
+    subscript(_ leaf: PathIndex) -> PathAccount { accounts[leaf] ?? empty }
 }

@@ -77,6 +77,8 @@ package struct TraceBranch: Sendable {
     package var hops: [Hop]
     /// `nil` where the first packet did not arrive.
     package var reply: ReplyTrace?
+    /// How many other ways through the rules come to the same as the one shown; their chances are part of `probability`.
+    package var alternatives = 0
 
     package init(probability: Fraction, disposition: Disposition) {
         self.probability = probability

@@ -3,93 +3,65 @@ import ClewNet
 import ClewSnapshot
 
 /// Puts walked branches into words, and draws the verdict.
+///
+/// What branches have in common is walked once: they are leaves of one graph of events (``PathGraph``), and the paths that
+/// are shown are a tree.
 struct TraceAssembly {
-    let tracer: Tracer
-    let branches: [WalkedBranch]
-    /// There were more branches than are told apart.
-    let isIncomplete: Bool
+    private let tracer: Tracer
+    private let branches: [WalkedBranch]
+    private let graph: PathGraph
+    /// By node of the graph, the first file on the way there that could not be read where it may decide.
+    private var unread: [UnreadFile?] = []
+    private var judged: [JudgedBranch] = []
 
     private var world: World { tracer.world }
     private var flow: Flow { tracer.flow }
     private var notes: [TraceNote] { tracer.interpreter.domain.notes }
 
-    init(tracer: Tracer, branches: [WalkedBranch], isIncomplete: Bool) {
+    init(tracer: Tracer, branches: [WalkedBranch]) {
         self.tracer = tracer
         self.branches = branches
-        self.isIncomplete = isIncomplete
+        graph = PathGraph(tracer.interpreter.domain.arena, leaves: branches.map(\.leaf))
+        unread = unreadOnTheWay()
+        let judge = BranchJudge(tracer: tracer)
+        judged = branches.map { judge.judge($0, unread: unread[Int(graph.position(of: $0.leaf))]) }
     }
 
-    /// A branch, with what its certainty hangs on.
-    struct Assembled {
+    /// A branch of the answer.
+    private struct Shown {
         var branch: TraceBranch
-        var forks: [Int32: Bool]
-        var forkNotes: [Int32: Int32]
-        var assumed: [Int32]
-        var uncertain: [Int32]
+        /// Whose path is shown.
+        var leaf: Int
+        /// Notes on why it cannot be told.
+        var uncertain: [Int32] = []
     }
 
     func trace() -> Trace {
-        var assembled = branches.map(assemble)
-        let openNotes = settleForks(&assembled)
-        assembled.sort { $0.branch.probability > $1.branch.probability }
-        var unknowns: [TraceNote] = []
-        var assumptions: [TraceNote] = []
-        var seen = Set<TraceNote>()
-        for number in assembled.flatMap(\.uncertain) + openNotes where seen.insert(notes[Int(number)]).inserted {
-            unknowns.append(notes[Int(number)])
+        let settlement = Settlement(graph, leaves: branches.map(\.leaf), signatures: signatures())
+        var open: [Int32] = []
+        var shown = self.shown(settlement, &open)
+        // The order of the rules for equal ones: `sort` alone does not promise it.
+        let order = shown.indices.sorted {
+            let (a, b) = (shown[$0].branch.probability, shown[$1].branch.probability)
+            return a == b ? $0 < $1 : b < a
         }
-        for number in assembled.flatMap(\.assumed) where seen.insert(notes[Int(number)]).inserted {
-            assumptions.append(notes[Int(number)])
-        }
-        for file in assembled.flatMap({ unreadFiles(of: $0.branch) }) {
-            let note = TraceNote(file.text, source: file.first.source)
-            guard seen.insert(note).inserted else { continue }
-            if file.decides { unknowns.append(note) } else { assumptions.append(note) }
-        }
-        for node in Set(assembled.flatMap { nodes(of: $0.branch) }).sorted() {
-            guard let missing = world.host(node)?.uncollected(flow.family) else { continue }
-            assumptions.append(
-                TraceNote("not collected, and taken for granted: \(missing)", node: node))
-        }
-        if isIncomplete { unknowns.append(TraceNote("there are more branches than are told apart")) }
-        let outcomes = assembled.map(\.branch.outcome)
-        return Trace(
-            flow: flow, verdict: Self.verdict(outcomes, isIncomplete: isIncomplete),
-            branches: assembled.map(\.branch), assumptions: assumptions, unknowns: unknowns)
+        shown = order.map { shown[$0] }
+        addPaths(&shown)
+        var result = Trace(
+            flow: flow, verdict: Self.verdict(shown.map(\.branch.outcome)), branches: shown.map(\.branch),
+            assumptions: [], unknowns: [])
+        addNotes(shown, settlement, open, &result)
+        return result
     }
 
-    /// Files with unread lines of the nodes a branch passes, there and back.
-    private func unreadFiles(of branch: TraceBranch) -> [UnreadFile] {
-        var seen: Set<[String]> = []
-        var files = (branch.hops + (branch.reply?.hops ?? [])).flatMap { hop -> [UnreadFile] in
-            guard let node = hop.node, seen.insert([node, hop.namespace]).inserted else { return [] }
-            return world.unread.files(node: node, namespace: hop.namespace, flow.family)
-        }
-        // A packet that found no route at its source made no hop.
-        if branch.hops.isEmpty, case .host(let node) = flow.origin {
-            files += world.unread.files(node: node, namespace: "host", flow.family)
-        } else if branch.hops.isEmpty, case .pod(let node, let address, _) = flow.origin {
-            for name in ["host"] + world.pods(having: address).map({ world[$0].name }) {
-                files += world.unread.files(node: node, namespace: name, flow.family)
-            }
-        }
-        return files
-    }
-
-    private func nodes(of branch: TraceBranch) -> Set<String> {
-        Set((branch.hops + (branch.reply?.hops ?? [])).compactMap(\.node))
-    }
-
-    static func verdict(_ outcomes: [BranchOutcome], isIncomplete: Bool = false) -> TraceVerdict {
-        let fails = outcomes.contains(.fails)
+    static func verdict(_ outcomes: [BranchOutcome]) -> TraceVerdict {
         if outcomes.isEmpty { return .unknown }
-        if isIncomplete { return fails ? .partly : .unknown }
         if outcomes.allSatisfy({ $0 == .works }) { return .works }
         if outcomes.allSatisfy({ $0 == .fails }) { return .fails }
-        return fails ? .partly : .unknown
+        return outcomes.contains(.fails) ? .partly : .unknown
     }
 
-    // MARK: - Forks on what is unknown
+    // MARK: - Which branches are shown
 
     /// What must be equal on both sides of an unknown for it not to matter.
     private struct Signature: Hashable {
@@ -99,186 +71,227 @@ struct TraceAssembly {
         var outcome: BranchOutcome
         var reply: Disposition?
         var receiver: Receiver?
-        var probability: Fraction
+        var isCut: Bool
     }
 
-    private static func signature(_ branch: TraceBranch) -> Signature {
-        Signature(
-            disposition: branch.disposition, dnat: branch.dnat, snat: branch.snat, outcome: branch.outcome,
-            reply: branch.reply?.disposition, receiver: branch.deliveredTo, probability: branch.probability)
-    }
-
-    /// Decides what both ends of an unknown agree on; gives back the notes of those that matter.
-    private func settleForks(_ assembled: inout [Assembled]) -> [Int32] {
-        var open: [Int32] = []
-        // The latest first. Settling one adds none, so one list serves for all: there may be thousands.
-        for fork in Set(assembled.flatMap(\.forks.keys)).sorted(by: >) {
-            let taken = assembled.indices.filter { assembled[$0].forks[fork] == true }
-            let other = assembled.indices.filter { assembled[$0].forks[fork] == false }
-            let note = (taken + other).first.flatMap { assembled[$0].forkNotes[fork] }
-            let left = Set(taken.map { Self.signature(assembled[$0].branch) })
-            let right = Set(other.map { Self.signature(assembled[$0].branch) })
-            for index in taken + other { assembled[index].forks[fork] = nil }
-            if left == right {
-                for index in other.sorted(by: >) { assembled.remove(at: index) }
-                continue
-            }
-            let outcomes = Set((taken + other).map { assembled[$0].branch.outcome })
-            if outcomes.count == 1, outcomes != [.works] { continue }
-            let dispositions = Set((taken + other).map { assembled[$0].branch.disposition })
-            for index in taken + other {
-                assembled[index].branch.outcome = .unknown
-                if dispositions.count > 1 { assembled[index].branch.disposition = .indeterminate }
-            }
-            if let note { open.append(note) }
+    private func signatures() -> [Int] {
+        var numbers: [Signature: Int] = [:]
+        return judged.map { judged in
+            let branch = judged.branch
+            let signature = Signature(
+                disposition: branch.disposition, dnat: branch.dnat, snat: branch.snat, outcome: branch.outcome,
+                reply: branch.reply?.disposition, receiver: branch.deliveredTo, isCut: judged.isCut)
+            let number = numbers[signature] ?? numbers.count
+            numbers[signature] = number
+            return number
         }
-        return open
     }
 
-    // MARK: - One branch
-
-    private func assemble(_ walked: WalkedBranch) -> Assembled {
-        let events = tracer.interpreter.domain.arena.events(to: walked.leaf)
-        var result = Assembled(
-            branch: TraceBranch(probability: .one, disposition: walked.forward.disposition), forks: [:], forkNotes: [:],
-            assumed: [], uncertain: [])
-        for event in events {
-            switch event {
-            case .chance(let numerator, let denominator):
-                result.branch.probability = result.branch.probability * Fraction(numerator, denominator)
-            case .unknown(let fork, let taken, let note):
-                result.forks[fork] = taken
-                result.forkNotes[fork] = note
-            case .assumed(let note): result.assumed.append(note)
-            case .uncertain(let note): result.uncertain.append(note)
-            default: break
+    private func shown(_ settlement: Settlement, _ open: inout [Int32]) -> [Shown] {
+        var result: [Shown] = []
+        var cut: Int?
+        for (ending, chance) in settlement.endings {
+            var own: Shown
+            switch ending {
+            case .leaf(let leaf):
+                if judged[leaf].isCut, let cut {
+                    result[cut].branch.probability = result[cut].branch.probability + chance
+                    result[cut].uncertain += judged[leaf].uncertain
+                    continue
+                }
+                if judged[leaf].isCut { cut = result.count }
+                own = Shown(branch: judged[leaf].branch, leaf: leaf, uncertain: judged[leaf].uncertain)
+                own.branch.alternatives = settlement.ways[Int(graph.position(of: branches[leaf].leaf))] - 1
+            case .open(let position):
+                guard let region = region(at: position, settlement, &open) else { continue }
+                own = region
+            case .lost:
+                guard let first = branches.indices.first else { continue }
+                own = Shown(branch: TraceBranch(probability: chance, disposition: .indeterminate), leaf: first)
+                own.branch.reason = "the packet was lost sight of"
             }
-        }
-        describeEnds(walked, &result.branch)
-        judgeNext(walked, &result)
-        let account = PathAccount(world: world, opening: walked.forward.state.opening, events: events)
-        result.branch.hops = account.hops
-        result.branch.translations = account.translations
-        result.branch.reply?.hops = account.replyHops
-        if let file = unreadFiles(of: result.branch).first(where: \.decides) {
-            result.branch.outcome = .unknown
-            result.branch.reason = file.text
-            result.branch.decidedBy = nil
+            own.branch.probability = chance
+            result.append(own)
         }
         return result
     }
 
-    private func describeEnds(_ walked: WalkedBranch, _ branch: inout TraceBranch) {
-        let forward = walked.forward
-        let packet = forward.state.outer.first?.inner ?? forward.state.packet
-        // Inside a tunnel the state's packet is the outer one: the inner one is what the flow is about.
-        let opening = forward.state.opening
-        let sent = SocketAddress(flow.destination, flow.destinationPort)
-        let got = SocketAddress(packet.destination, flow.ipProtocol.hasPorts ? packet.destinationPort : 0)
-        if got.address != sent.address || (flow.ipProtocol.hasPorts && got.port != sent.port) { branch.dnat = got }
-        if packet.source != opening.source { branch.snat = packet.source }
-        branch.isMasqueraded = forward.state.wasMasqueraded
-        branch.reason = forward.reason
-        branch.decidedBy = forward.decision
-        if forward.disposition == .delivered { branch.deliveredTo = receiver(forward, got) }
-        guard let reply = walked.reply else {
-            branch.outcome = outcomeWithoutReply(forward)
-            return
+    /// All that follows from a fork that matters, as one branch: what its ends have in common is certain.
+    private func region(at position: Int32, _ settlement: Settlement, _ open: inout [Int32]) -> Shown? {
+        let leaves = settlement.leaves(openAt: position)
+        let all = leaves.map { judged[$0].branch }
+        guard let representative = leaves.first(where: { judged[$0].branch.outcome == .fails }) ?? leaves.first else {
+            return nil
         }
-        judge(reply, forward, &branch)
+        var own = Shown(branch: judged[representative].branch, leaf: representative)
+        func agree<Value: Hashable>(_ value: (TraceBranch) -> Value) -> Bool { Set(all.map(value)).count == 1 }
+        if !agree(\.disposition) { own.branch.disposition = .indeterminate }
+        if !agree(\.dnat) { own.branch.dnat = nil }
+        if !agree(\.snat) { own.branch.snat = nil }
+        if !agree(\.isMasqueraded) { own.branch.isMasqueraded = false }
+        if !agree(\.deliveredTo) { own.branch.deliveredTo = nil }
+        if all.contains(where: { $0.reply == nil }) { own.branch.reply = nil }
+        if !agree({ $0.reply?.disposition }) { own.branch.reply?.disposition = .indeterminate }
+        own.branch.alternatives = settlement.ways[Int(position)] + leaves.count - 2
+        own.uncertain = leaves.flatMap { judged[$0].uncertain }
+        var reasons: [String] = []
+        for branch in all where !reasons.contains(branch.reason) && reasons.count < 3 { reasons.append(branch.reason) }
+        if reasons.count > 2 { reasons = [reasons[0], "another way"] }
+        if all.allSatisfy({ $0.outcome == .fails }) {
+            own.branch.outcome = .fails
+            own.branch.reason = reasons.joined(separator: ", or ")
+            return own
+        }
+        own.branch.outcome = .unknown
+        let forks = settlement.nodes(below: position).filter(settlement.isOpen)
+        let notes = forks.compactMap { note(of: $0) }
+        open += notes
+        guard let first = notes.first else { return own }
+        own.branch.reason = "\(self.notes[Int(first)].text): " + reasons.joined(separator: ", or ")
+        own.branch.decidedBy = decision(first)
+        return own
     }
 
-    private func outcomeWithoutReply(_ forward: WalkEnd) -> BranchOutcome {
-        if forward.state.isUncertain { return .unknown }
-        return switch forward.disposition {
-        case .dropped, .rejected, .noRoute, .looped: .fails
-        case .leavesSnapshot where forward.place == .untranslated: .fails
-        case .delivered, .leavesSnapshot, .indeterminate: .unknown
+    private func note(of position: Int32) -> Int32? {
+        guard case .unknown(_, _, let note) = graph.step(from: Int(position)) else { return nil }
+        return note
+    }
+
+    /// The rule that a fork is at.
+    private func decision(_ note: Int32) -> Decision {
+        let place = notes[Int(note)]
+        let rule = tracer.interpreter.domain.noteRules[note]
+        let text = rule.map { $0.rules.ruleSet.string($0.rules.rule($0.rule).text) }
+        return Decision(node: place.node, source: place.source, text: text ?? place.text)
+    }
+
+    // MARK: - Files that could not be read
+
+    private func unreadOnTheWay() -> [UnreadFile?] {
+        var result = [UnreadFile?](repeating: nil, count: graph.count)
+        var known: [NamespaceIndex: UnreadFile?] = [:]
+        result[0] = unreadAtSource()
+        for position in 0..<graph.count {
+            if result[position] == nil, case .enter(let index, _) = graph.event(at: position) {
+                let file = known[index] ?? unreadFiles(in: index).first(where: \.decides)
+                known[index] = .some(file)
+                result[position] = file
+            }
+            guard let file = result[position] else { continue }
+            for next in graph.successors(of: position) where result[Int(next)] == nil { result[Int(next)] = file }
+        }
+        return result
+    }
+
+    private func unreadFiles(in index: NamespaceIndex) -> [UnreadFile] {
+        world.unread.files(node: world[index].node, namespace: world[index].name, flow.family)
+    }
+
+    /// A packet that found no route at its source entered no namespace.
+    private func unreadAtSource() -> UnreadFile? {
+        let hasEntered = (0..<graph.count).contains { position in
+            switch graph.event(at: position) {
+            case .enter, .enterInferred, .enterOutside: true
+            default: false
+            }
+        }
+        if hasEntered { return nil }
+        return sourceFiles().first(where: \.decides)
+    }
+
+    private func sourceFiles() -> [UnreadFile] {
+        switch flow.origin {
+        case .host(let node): return world.unread.files(node: node, namespace: "host", flow.family)
+        case .pod(let node, let address, _):
+            return (["host"] + world.pods(having: address).map { world[$0].name }).flatMap {
+                world.unread.files(node: node, namespace: $0, flow.family)
+            }
+        case .outside: return []
         }
     }
 
-    private func receiver(_ end: WalkEnd, _ address: SocketAddress) -> Receiver? {
-        switch end.place {
-        case .namespace(let index):
-            let namespace = world[index]
-            return Receiver(node: namespace.node, pod: namespace.isHost ? nil : namespace.name, address: address)
-        case .inferredPod(let attachment, let own):
-            let name = world.podObject(having: own)?.name.description
-            return Receiver(node: world[attachment.host].node, pod: name ?? own.description, address: address)
-        case .outside, .uncollected, .untranslated, .nowhere: return nil
+    // MARK: - Paths
+
+    private func addPaths(_ shown: inout [Shown]) {
+        guard let opening = branches.first?.forward.state.opening else { return }
+        let most = max(24, Self.mostSteps / max(1, shown.count))
+        let accounts = PathAccounts(
+            of: shown.map { branches[$0.leaf].leaf }, in: tracer.interpreter.domain.arena,
+            beginning: PathAccount(world: world, opening: opening, mostSteps: most))
+        for index in shown.indices {
+            let account = accounts[branches[shown[index].leaf].leaf]
+            shown[index].branch.hops = account.hops
+            shown[index].branch.translations = account.translations
+            shown[index].branch.reply?.hops = account.replyHops
         }
     }
 
-    // MARK: - The third packet
+    /// How many steps of rules one trace shows, over all branches.
+    private static var mostSteps: Int { 20_000 }
 
-    /// A connection whose second packet from the client is lost does not work.
-    private func judgeNext(_ walked: WalkedBranch, _ result: inout Assembled) {
-        guard result.branch.outcome == .works, !walked.next.isEmpty else { return }
-        let lost = walked.next.filter { !tracer.arrived($0, where: walked.forward) }
-        guard let first = lost.first ?? walked.next.first(where: \.state.isUncertain) else { return }
-        result.branch.reason = "the handshake's last packet: \(first.reason)"
-        result.branch.decidedBy = first.decision
-        let isCertain =
-            lost.count == walked.next.count && !lost.contains { $0.state.isUncertain || $0.place == .uncollected }
-        result.branch.outcome = isCertain ? .fails : .unknown
-        for event in tracer.interpreter.domain.arena.events(to: first.state.path) {
+    // MARK: - Notes
+
+    private func addNotes(_ shown: [Shown], _ settlement: Settlement, _ open: [Int32], _ trace: inout Trace) {
+        var seen = Set<TraceNote>()
+        func add(_ note: TraceNote, isUnknown: Bool) {
+            guard seen.insert(note).inserted else { return }
+            if isUnknown { trace.unknowns.append(note) } else { trace.assumptions.append(note) }
+        }
+        let events = events(of: shown, settlement)
+        for event in events {
+            if case .uncertain(let note) = event { add(notes[Int(note)], isUnknown: true) }
+        }
+        for number in shown.flatMap(\.uncertain) + open { add(notes[Int(number)], isUnknown: true) }
+        for event in events {
+            if case .assumed(let note) = event { add(notes[Int(note)], isUnknown: false) }
+        }
+        var entered: [NamespaceIndex] = []
+        var inferred: Set<NamespaceIndex> = []
+        var known: Set<NamespaceIndex> = []
+        for event in events {
             switch event {
-            case .uncertain(let note), .unknown(_, _, let note): result.uncertain.append(note)
+            case .enter(let index, _): if known.insert(index).inserted { entered.append(index) }
+            case .enterInferred(_, let host): inferred.insert(host)
             default: break
             }
         }
-    }
-
-    // MARK: - The way back
-
-    private func judge(
-        _ reply: WalkEnd, _ forward: WalkEnd, _ branch: inout TraceBranch
-    ) {
-        let packet = reply.state.outer.first?.inner ?? reply.state.packet
-        let expected = forward.state.opening.reversed
-        let isHome = tracer.arrivedHome(reply)
-        var result = ReplyTrace(
-            disposition: reply.disposition, reason: reply.reason, decidedBy: reply.decision, hops: [])
-        var works = false
-        if isHome, packet.tuple == expected {
-            works = true
-        } else if isHome {
-            result.disposition = .dropped
-            explainStranger(packet, expected, reply, &result)
-        } else if reply.disposition == .delivered || (reply.disposition == .leavesSnapshot && reply.place == .outside) {
-            result.disposition = reply.disposition == .delivered ? .dropped : reply.disposition
-            result.reason = "the reply goes astray: \(reply.reason)"
+        let files = entered.isEmpty && inferred.isEmpty ? sourceFiles() : entered.flatMap(unreadFiles)
+        for file in files { add(TraceNote(file.text, source: file.first.source), isUnknown: file.decides) }
+        for node in Set((entered + inferred).map { world[$0].node }).sorted() {
+            guard let missing = world.host(node)?.uncollected(flow.family) else { continue }
+            add(TraceNote("not collected, and taken for granted: \(missing)", node: node), isUnknown: false)
         }
-        branch.reply = result
-        if reply.state.isUncertain || reply.disposition == .indeterminate || (!isHome && reply.place == .uncollected) {
-            branch.outcome = .unknown
-            branch.reason = works ? forward.reason : "the reply: \(result.reason)"
-            return
-        }
-        branch.outcome = works ? .works : .fails
-        if !works {
-            branch.reason = result.reason.hasPrefix("the reply") ? result.reason : "the reply: \(result.reason)"
-            branch.decidedBy = result.decidedBy
+        if shown.contains(where: { $0.branch.reason == "the packet was lost sight of" }) {
+            add(TraceNote("a way of the packet was lost sight of"), isUnknown: true)
         }
     }
 
-    /// The answer reached its host or pod, but from an address it never wrote to.
-    private func explainStranger(
-        _ packet: Packet, _ expected: ConntrackTuple, _ reply: WalkEnd, _ result: inout ReplyTrace
-    ) {
-        let ports = packet.ipProtocol.hasPorts
-        let from = SocketAddress(packet.source, ports ? packet.sourcePort : 0)
-        let wanted = SocketAddress(expected.source, ports ? expected.sourcePort : 0)
-        if let bypass = reply.state.bypass {
-            let namespace = world[bypass.namespace]
-            let value = bypass.sysctl.map { "\(bypass.key) = \($0.value)" } ?? "\(bypass.key) is missing"
-            result.reason =
-                "the reply skips conntrack on \(namespace.node) and comes from \(from), not from \(wanted)"
-            result.decidedBy = Decision(node: namespace.node, source: bypass.sysctl?.source, text: value)
-        } else {
-            result.reason =
-                "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"
+    /// What happened on the paths shown, and then on those that come to the same.
+    private func events(of shown: [Shown], _ settlement: Settlement) -> [PathEvent] {
+        let arena = tracer.interpreter.domain.arena
+        var isSeen = [Bool](repeating: false, count: graph.count)
+        var result: [PathEvent] = []
+        for entry in shown {
+            var own: [PathEvent] = []
+            var index = branches[entry.leaf].leaf
+            while index != .root, !isSeen[Int(graph.position(of: index))] {
+                isSeen[Int(graph.position(of: index))] = true
+                own.append(arena[index])
+                index = arena.parent(of: index)
+            }
+            result += own.reversed()
         }
+        for position in 0..<graph.count where settlement.matters[position] && !isSeen[position] {
+            isSeen[position] = true
+            if let event = graph.event(at: position) { result.append(event) }
+        }
+        for case (.open(let position), _) in settlement.endings {
+            for node in settlement.nodes(below: position) where !isSeen[Int(node)] {
+                isSeen[Int(node)] = true
+                if let event = graph.event(at: Int(node)) { result.append(event) }
+            }
+        }
+        return result
     }
 }
 

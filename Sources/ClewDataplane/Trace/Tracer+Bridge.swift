@@ -27,6 +27,15 @@ extension Tracer {
         _ state: WalkState, _ bridge: LinkIndex, from entry: BridgeEntry, of namespace: CompiledNamespace
     ) {
         move(to: namespace)
+        guard !isSpent else { return cut(state) }
+        guard let arrival = begins(.bridge(bridge, entry), namespace, state) else { return }
+        bridgeFirst(state, bridge, from: entry, of: namespace)
+        finish(arrival)
+    }
+
+    private mutating func bridgeFirst(
+        _ state: WalkState, _ bridge: LinkIndex, from entry: BridgeEntry, of namespace: CompiledNamespace
+    ) {
         var state = state
         guard state.layer2Steps < Self.mostLayer2Steps else {
             end(state, .looped, "bridges of \(namespace.place) pass the frame round")

@@ -6,9 +6,14 @@ extension Tracer {
     /// `ip_rcv`: the packet has come in by a link of this namespace and is meant for its IP layer.
     mutating func receive(_ state: WalkState, on link: LinkIndex, of namespace: CompiledNamespace) {
         move(to: namespace)
+        guard !isSpent else { return cut(state) }
+        guard let arrival = begins(.link(link), namespace, state) else { return }
+        receiveFirst(state, on: link, of: namespace)
+        finish(arrival)
+    }
+
+    private mutating func receiveFirst(_ state: WalkState, on link: LinkIndex, of namespace: CompiledNamespace) {
         var state = state
-        arrivals += 1
-        guard arrivals < Self.mostArrivals, ends.count < Self.mostEnds else { return }
         let visit = Visit(
             namespace: namespace.index, link: link, tuple: state.packet.tuple, mark: state.packet.mark,
             depth: state.outer.count)

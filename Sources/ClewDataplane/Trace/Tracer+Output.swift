@@ -33,6 +33,7 @@ extension Tracer {
 
     /// OUTPUT, then a second look at the routes where it changed the packet, then POSTROUTING.
     mutating func sendOut(_ state: WalkState, _ way: Way, _ namespace: CompiledNamespace) {
+        guard !isSpent else { return cut(state) }
         var state = state
         apply(way, namespace, &state)
         state.reroutings = []
@@ -44,8 +45,8 @@ extension Tracer {
                 continue
             }
             passed.packet.output = .none
-            // A look-up that finds no way loses the packet at once, whatever a later one would find.
-            guard passed.reroutings.allSatisfy({ !routeOutput(passed, namespace, as: $0).isEmpty }) else { continue }
+            // An earlier look-up that found no way has lost the packet there and then.
+            passed.reroutings = []
             for (rerouted, way) in routeOutput(passed, namespace, as: last) {
                 var rerouted = rerouted
                 apply(way, namespace, &rerouted)
@@ -189,7 +190,7 @@ extension Tracer {
         var result: [(WalkState, Way)] = []
         for hop in hops {
             var own = state
-            if hops.count > 1 { log(.chance(numerator: UInt64(hop.weight), denominator: total), &own) }
+            if hops.count > 1 { interpreter.domain.part(UInt64(hop.weight), of: total, &own) }
             say(.route, route.text, route.source, &own)
             if let way = way(hop, route, namespace, isOutput: isOutput, &own) { result.append((own, way)) }
         }

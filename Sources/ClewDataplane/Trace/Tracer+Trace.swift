@@ -17,26 +17,22 @@ extension Tracer {
         return trace.agreeing(with: other.run())
     }
 
-    /// There, and for every end that was reached, back.
-    private mutating func run() -> Trace {
-        start()
-        let there = ends
+    /// There, and for every end that was reached, back, and there once more.
+    mutating func run() -> Trace {
+        var (there, back, again) = (WalkBounds(), WalkBounds(), WalkBounds())
+        walk(within: &there) { $0.start() }
         var branches: [WalkedBranch] = []
-        for forward in there {
-            ends.removeAll(keepingCapacity: true)
-            guard answer(forward) else {
+        for forward in ends {
+            guard walk(within: &back, { $0.answer(forward) }) else {
                 branches.append(WalkedBranch(forward: forward, reply: nil))
                 continue
             }
             for reply in ends {
-                ends.removeAll(keepingCapacity: true)
-                goOn(reply, forward)
+                walk(within: &again) { $0.goOn(reply, forward) }
                 branches.append(WalkedBranch(forward: forward, reply: reply, next: ends))
             }
         }
-        let isIncomplete =
-            branches.count >= Self.mostEnds || there.count >= Self.mostEnds || arrivals >= Self.mostArrivals
-        return TraceAssembly(tracer: self, branches: branches, isIncomplete: isIncomplete).trace()
+        return TraceAssembly(tracer: self, branches: branches).trace()
     }
 
     // MARK: - There

@@ -16,11 +16,14 @@ struct Tracer {
     /// Packets that IPVS gave to a local real server: they go on through the hook they were in.
     var scheduled: [(hook: Hook, state: WalkState)] = []
 
-    /// More branches than that are not told apart.
-    static var mostEnds: Int { 20_000 }
-    /// More arrivals than that, of all branches together, are not followed.
-    static var mostArrivals: Int { 400_000 }
-    var arrivals = 0
+    /// Where packets of the walk have arrived, by which equal ones are found.
+    var arrivals: [Arrival: (path: PathIndex, isDone: Bool)] = [:]
+    var endPaths: [EndKey: PathIndex] = [:]
+    /// What the walk began with, and the number of events it ends at.
+    var left = WalkBounds()
+    var lastEvent = 0
+    /// Where packets that are not followed any further are joined.
+    var cutPath: PathIndex?
     /// Frames carried by bridges in a row before it is called a loop.
     static var mostLayer2Steps: UInt8 { 24 }
 
@@ -40,8 +43,28 @@ struct Tracer {
         _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace = .nowhere,
         source: SourceLine? = nil, text: String? = nil
     ) {
-        guard ends.count < Self.mostEnds else { return }
+        guard ends.count < left.ends else { return cut(state) }
+        conclude(state, disposition, reason, place: place, source: source, text: text)
+    }
+
+    /// An end, or one more way to one that is known.
+    mutating func conclude(
+        _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace, source: SourceLine?,
+        text: String?
+    ) {
         let decision = Decision(node: interpreter.domain.namespace.node, source: source, text: text ?? reason)
+        if interpreter.domain.hasForked {
+            let key = EndKey(
+                disposition: disposition, reason: reason, decision: decision, place: place,
+                key: WalkKey(ended: state, of: world))
+            if let known = endPaths[key] {
+                interpreter.domain.arena.join(state.path, into: known)
+                return
+            }
+            endPaths[key] = state.path
+        }
+        var state = state
+        log(.ended, &state)
         ends.append(
             WalkEnd(state: state, disposition: disposition, reason: reason, decision: decision, place: place))
     }
@@ -81,7 +104,8 @@ struct Tracer {
                 result += run(hook, Array(entries[cut...]), namespace, state, isContinued: true)
             }
         }
-        return result
+        move(to: namespace)
+        return interpreter.domain.merged(result)
     }
 
     private mutating func run(
@@ -92,7 +116,11 @@ struct Tracer {
         var state = state
         if !isContinued { log(.hook(hook), &state) }
         var passed: [WalkState] = []
-        for (state, verdict) in Self.merged(interpreter.traverse(hook, entries, state)) {
+        for (state, verdict) in interpreter.traverse(hook, entries, state) {
+            if state.isCut {
+                cut(state)
+                continue
+            }
             switch verdict {
             case .accept: passed.append(state)
             case .drop: endByRule(state, .dropped, "dropped", namespace)
@@ -106,22 +134,13 @@ struct Tracer {
         return passed
     }
 
-    /// Two ways of an unknown that come out equal are one again.
-    private static func merged(
-        _ results: [(state: WalkState, verdict: Verdict)]
-    ) -> [(state: WalkState, verdict: Verdict)] {
-        results
-    }
-
     /// What could not be told is the last doubt of the path.
     private mutating func endByDoubt(_ state: WalkState, _ namespace: CompiledNamespace) {
-        let last = interpreter.domain.arena.events(to: state.path).last {
-            if case .uncertain = $0 { true } else { false }
+        let last = interpreter.domain.arena.last(before: state.path) { event -> Int32? in
+            if case .uncertain(let note) = event { note } else { nil }
         }
-        guard case .uncertain(let number)? = last else {
-            return endByRule(state, .indeterminate, "not modelled", namespace)
-        }
-        let note = interpreter.domain.notes[Int(number)]
+        guard let last else { return endByRule(state, .indeterminate, "not modelled", namespace) }
+        let note = interpreter.domain.notes[Int(last)]
         end(state, .indeterminate, "on \(namespace.place), \(note.text)", source: note.source, text: note.text)
     }
 
@@ -129,10 +148,10 @@ struct Tracer {
     private mutating func endByRule(
         _ state: WalkState, _ disposition: Disposition, _ word: String, _ namespace: CompiledNamespace
     ) {
-        let last = interpreter.domain.arena.events(to: state.path).last {
-            switch $0 {
-            case .matched, .policy: true
-            default: false
+        let last = interpreter.domain.arena.last(before: state.path) { event -> PathEvent? in
+            switch event {
+            case .matched, .policy: event
+            default: nil
             }
         }
         switch last {

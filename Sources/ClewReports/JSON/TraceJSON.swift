@@ -77,6 +77,7 @@ package struct TraceJSON: Sendable {
             ("delivered_to", branch.deliveredTo.map(receiver) ?? .null),
             ("decided_by", decision(branch.decidedBy)),
             ("translations", .array(branch.translations.map(translation))),
+            ("alternatives", .number(branch.alternatives)),
             ("reply", branch.reply.map(reply) ?? .null),
             ("hops", .array(branch.hops.map(hop))),
         ])

@@ -46,10 +46,9 @@ import Testing
     @Test(.enabled(if: canMakeNamespaces)) func aSocketStaysInTheNamespaceItWasOpenedIn() throws {
         let a = try NetworkNamespace("a")
         try a.ip(["link set lo up", "addr add 10.9.8.7/32 dev lo"])
-        let socket = try a.perform { () throws(SystemError) -> CInt in try Socket(AF_INET, 2).release() }
-        defer { close(socket) }
         let address = IPAddress(v4: 10, 9, 8, 7)
-        #expect(SocketAddressStorage(address, 0).withPointer { bind(socket, $0, $1) } == 0)
+        let socket = try a.socket(AF_INET, 2)
+        try socket.bind(address, 0)
         let own = try Socket(AF_INET, 2)
         #expect(throws: SystemError.self) { try own.bind(address, 0) }
     }

@@ -278,6 +278,10 @@ extension Tracer {
             }
         }
         if let attachment = PodAttachment(of: nextHop, on: namespace, in: world), attachment.link == bridge {
+            // A machine that was collected is itself behind the port, as on a router, or where nodes are containers.
+            if case .host(let node) = world.owner(of: nextHop), node != namespace.node {
+                return .uplink(attachment.port ?? bridge)
+            }
             return .inferred(attachment)
         }
         let uplink = namespace.ports(of: bridge).first { port in

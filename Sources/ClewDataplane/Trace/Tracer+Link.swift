@@ -101,9 +101,15 @@ extension Tracer {
         }
         let nextHop = state.nextHop ?? state.packet.destination
         guard answers(for: nextHop, on: device, namespace, &state) else {
-            self.end(
-                state, .dropped, "\(namespace.place) does not answer for \(nextHop) on \(device.name)",
-                source: device.source)
+            let silence = "\(namespace.place) does not answer for \(nextHop) on \(device.name)"
+            let (key, setting) = forwarding4(device, namespace)
+            if nextHop.family == .ipv4, let setting, setting.value == "0" {
+                // `arp_process` asks for forwarding before it looks at proxy_arp.
+                self.end(
+                    state, .dropped, "\(silence): a proxy has to forward, and \(key) is 0", source: setting.source)
+            } else {
+                self.end(state, .dropped, silence, source: device.source)
+            }
             return
         }
         receive(state, on: end.link, of: namespace)

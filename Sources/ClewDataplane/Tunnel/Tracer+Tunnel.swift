@@ -197,7 +197,10 @@ extension Tracer {
             switch wrapped.kind {
             case .vxlan(let vni):
                 let isVXLAN = link.kind == .vxlan || (link.kind == .unknown("") && link.name.hasPrefix("flannel."))
-                return isVXLAN && (link.tunnel?.vni ?? vni) == vni
+                // A device's UDP socket is of one family: its own end's, else the other end's, else IPv4 (`vxlan_open`).
+                let socket = link.tunnel?.local?.family ?? link.tunnel?.remote?.family ?? .ipv4
+                return isVXLAN && (link.tunnel?.isExternal == true || socket == family)
+                    && (link.tunnel?.vni ?? vni) == vni
                     && (link.tunnel?.port ?? 8472) == state.packet.destinationPort
             case .ipip: return link.kind == .ipip || link.name.hasPrefix("tunl")
             case .udpTunnel: return link.name.hasPrefix("flannel") && !link.name.hasPrefix("flannel.")

@@ -55,6 +55,12 @@ package final class NetworkNamespace: Sendable {
         }
     }
 
+    /// Opens a socket that belongs to the namespace.
+    package func socket(_ domain: Int32, _ type: Int32, _ number: Int32 = 0) throws(SystemError) -> Socket {
+        Socket(
+            owning: try perform { () throws(SystemError) -> CInt in try Socket(domain, type, number).release() })
+    }
+
     // MARK: - Commands
 
     /// Runs a command in the namespace.

@@ -1,5 +1,5 @@
 package import ClewNet
-package import Glibc
+import Glibc
 
 /// A socket, closed with the end of the value.
 ///
@@ -74,14 +74,14 @@ package struct SocketAddressStorage {
         }
     }
 
-    package func withPointer<Value>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Value) -> Value {
+    func withPointer<Value>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Value) -> Value {
         withUnsafePointer(to: storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
         }
     }
 
     /// Lets a call such as `accept` or `recvfrom` fill it in.
-    package mutating func fill<Value>(
+    mutating func fill<Value>(
         _ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Value
     )
         -> Value

@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 import Synchronization
 
 /// Threads of their own, since a network namespace belongs to a thread and threads of a pool are shared.
@@ -30,7 +30,7 @@ package enum Threads {
     }
 
     /// Starts a thread; the caller joins it or detaches it.
-    package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) -> pthread_t {
+    static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) -> pthread_t {
         let job = Unmanaged.passRetained(Job(body))
         var thread = pthread_t()
         let code = pthread_create(

@@ -1,0 +1,35 @@
+/// A way to break a network, with what it looks like from outside and what Clew must say.
+package struct Fault: Sendable {
+    /// `bridge-nf-off`: what the command line calls it.
+    package let name: String
+    /// The rows of the catalogue of failures that it reproduces.
+    package let rows: [String]
+    /// What the client sees, and who does not see it.
+    package let symptom: String
+    /// Text of which Clew's reason, or the line it names as decisive, must hold one for the flow in `example`.
+    package let mustSay: [String]
+    /// A connection that fails because of it: from and to as `clew trace` takes them; `to` may be a Service.
+    package let example: (from: String, to: String)
+    /// Whether the fault can exist in a network.
+    package let canExist: @Sendable (any LabNetwork) -> Bool
+    /// Changes what is built.
+    package let prepare: @Sendable (inout ClusterPlan) -> Void
+    /// Breaks what was built.
+    package let apply: @Sendable (Lab) throws(SystemError) -> Void
+
+    package init(
+        _ name: String, rows: [String], symptom: String, mustSay: [String], example: (from: String, to: String),
+        in canExist: @escaping @Sendable (any LabNetwork) -> Bool = { _ in true },
+        prepare: @escaping @Sendable (inout ClusterPlan) -> Void = { _ in },
+        apply: @escaping @Sendable (Lab) throws(SystemError) -> Void = { _ throws(SystemError) in }
+    ) {
+        self.name = name
+        self.rows = rows
+        self.symptom = symptom
+        self.mustSay = mustSay
+        self.example = example
+        self.canExist = canExist
+        self.prepare = prepare
+        self.apply = apply
+    }
+}

@@ -1,0 +1,99 @@
+package import ClewNet
+import Glibc
+
+/// A connection to try: from a place of the lab to an address.
+package struct ProbeFlow: Sendable, Hashable {
+    package var from: LabPlace
+    /// The address the client binds to; nil leaves it to the kernel.
+    package var source: IPAddress?
+    package var destination: SocketAddress
+    package var ipProtocol: IPProtocol
+    /// For reports: `shop/api NodePort at worker-b`.
+    package var label: String
+    /// The node where it enters, if it comes from outside.
+    package var via: String?
+
+    package init(
+        from: LabPlace, source: IPAddress? = nil, to destination: SocketAddress, _ ipProtocol: IPProtocol,
+        _ label: String, via: String? = nil
+    ) {
+        self.from = from
+        self.source = source
+        self.destination = destination
+        self.ipProtocol = ipProtocol
+        self.label = label
+        self.via = via
+    }
+
+    package var description: String {
+        "\(from)\(source.map { " (\($0))" } ?? "") → \(destination)/\(ipProtocol) \(label)"
+    }
+}
+
+/// What a client makes of its connection.
+package enum ClientOutcome: Sendable, Hashable, CustomStringConvertible {
+    /// The whole answer came.
+    case answered
+    /// TCP: a reset instead of a handshake; UDP: port unreachable.
+    case refused
+    /// A reset after the handshake.
+    case reset
+    /// EHOSTUNREACH, ENETUNREACH and the like.
+    case unreachable(errno: CInt)
+    /// Nothing came within the time.
+    case timedOut
+    /// The handshake was done, and then nothing came.
+    case hung
+    /// The stream ended before the answer was whole.
+    case cutOff
+
+    package var description: String {
+        switch self {
+        case .answered: "answered"
+        case .refused: "refused"
+        case .reset: "reset"
+        case .unreachable(let code): String(cString: strerror(code)).lowercased()
+        case .timedOut: "timed out"
+        case .hung: "connected, then nothing"
+        case .cutOff: "connected, then closed"
+        }
+    }
+}
+
+/// What a server said of itself and of the client.
+package struct ServerAnswer: Sendable, Hashable {
+    /// `pod/shop/api-0`, `node/worker-a`, `outside`.
+    package var place: String
+    package var local: SocketAddress
+    package var peer: SocketAddress
+}
+
+/// One try of a connection.
+package struct ProbeResult: Sendable {
+    package var flow: ProbeFlow
+    package var outcome: ClientOutcome
+    package var answer: ServerAnswer?
+    package var client: SocketAddress?
+    /// Where packets of the connection were seen, in the order of time.
+    package var sightings: [Sighting]
+
+    /// The places where a request was seen, each once, in the order of time.
+    package var requestPlaces: [String] {
+        var places: [String] = []
+        for sighting in sightings where sighting.kind.isRequest && !places.contains(sighting.place) {
+            places.append(sighting.place)
+        }
+        return places
+    }
+
+    /// How far the request got: where it was last seen for the first time, as `worker-a veth1 out`.
+    package var farthest: String? {
+        var seen = Set<String>()
+        var last: String?
+        for sighting in sightings where sighting.kind.isRequest {
+            let where_ = "\(sighting.place) \(sighting.device) \(sighting.isOutgoing ? "out" : "in")"
+            if seen.insert(where_).inserted { last = where_ }
+        }
+        return last
+    }
+}

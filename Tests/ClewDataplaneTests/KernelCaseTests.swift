@@ -151,6 +151,22 @@ import Testing
         #expect(trace.branches.first?.dnat?.description == "[::1]:80")
     }
 
+    // MARK: - Connections
+
+    /// NOTRACK for requests: conntrack took the SYN-ACK for INVALID, and the answer's data for a NEW connection.
+    ///
+    /// The client was connected and got nothing; with `nf_conntrack_tcp_loose` 0 it got its answer.
+    @Test(arguments: [
+        ("NEW", "", TraceVerdict.fails), ("NEW", "net.netfilter.nf_conntrack_tcp_loose = 0", .works),
+        ("INVALID", "", .fails), ("ESTABLISHED", "", .works),
+    ])
+    func dataOfAnUnknownConnectionIsNew(state: String, sysctl: String, verdict: TraceVerdict) throws {
+        let untracked = "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.244.1.5/32 -j NOTRACK\nCOMMIT\n"
+        let drop = "-A INPUT -s 10.244.1.5/32 -m conntrack --ctstate \(state) -j DROP"
+        let bundle = Self.node(untracked + Self.filter(drop), sysctl: sysctl)
+        #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "10.244.1.5:80").verdict == verdict)
+    }
+
     // MARK: - Routing
 
     /// cni0 had lost its address, and with it the route to the pods: the node sent to its gateway, where nobody answered.

@@ -17,6 +17,8 @@ extension Tracer {
                 state.packet.sourcePort = connection.virtual.port
                 log(.translated(.ipvs, before: before, after: state.packet.tuple), &state)
                 state.isVirtual = true
+                // `handle_response`: an answer is tracked no more than the request was.
+                if namespace.sysctl("net.ipv4.vs.conntrack")?.value == "0" { forgetTrack(&state) }
                 return [state]
             }
         }
@@ -127,8 +129,7 @@ extension Tracer {
         let sysctl = namespace.sysctl("net.ipv4.vs.conntrack")
         if let sysctl, sysctl.value == "0" {
             say(.ipvs, "net.ipv4.vs.conntrack = 0: iptables cannot translate this packet", sysctl.source, &state)
-            state.current = -1
-            state.conntrackState = .untracked
+            forgetTrack(&state)
             return
         }
         if sysctl == nil {
@@ -137,6 +138,12 @@ extension Tracer {
         guard state.current >= 0 else { return }
         state.connections[Int(state.current)].reply.source = real.address
         state.connections[Int(state.current)].reply.sourcePort = real.port
+    }
+
+    /// `ip_vs_notrack`.
+    private func forgetTrack(_ state: inout WalkState) {
+        state.current = -1
+        state.conntrackState = .untracked
     }
 
     private mutating func scheduledLocally(_ hook: Hook) -> [WalkState] {

@@ -288,8 +288,9 @@ struct PacketWalk: PacketDomain {
             }
         }
         if usesRecordedConnections, attachRecorded(tuple, &state) { return }
-        guard Self.opensConnection(state.packet) else {
+        guard opensConnection(state.packet) else {
             state.conntrackState = .invalid
+            state.wasInvalid = true
             log(.text(.conntrack, "no connection is known that this answers: INVALID", nil), &state)
             return
         }
@@ -348,9 +349,12 @@ struct PacketWalk: PacketDomain {
     }
 
     /// Whether conntrack makes an entry for a packet it does not know (`tcp_new`, `icmp_new`, `sctp_new`).
-    private static func opensConnection(_ packet: Packet) -> Bool {
+    private func opensConnection(_ packet: Packet) -> Bool {
         switch packet.ipProtocol {
-        case .tcp: opensTCP(packet.tcpFlags)
+        case .tcp:
+            Self.opensTCP(packet.tcpFlags)
+                && (packet.tcpFlags & Packet.syn != 0
+                    || namespace.sysctl("net.netfilter.nf_conntrack_tcp_loose")?.value != "0")
         case .icmp: [8, 13, 15, 17].contains(packet.destinationPort >> 8)
         case .icmpv6: [128, 139].contains(packet.destinationPort >> 8)
         default: true

@@ -74,17 +74,26 @@ struct BranchJudge {
         }
     }
 
-    // MARK: - The third packet
+    // MARK: - Further packets
 
-    /// A connection whose second packet from the client is lost does not work.
+    /// A connection whose second packet from either side is lost does not work.
     private func judgeNext(_ walked: WalkedBranch, _ result: inout JudgedBranch) {
-        guard result.branch.outcome == .works, !walked.next.isEmpty else { return }
-        let lost = walked.next.filter { !tracer.arrived($0, where: walked.forward) }
-        guard let first = lost.first ?? walked.next.first(where: \.state.isUncertain) else { return }
-        result.branch.reason = "the handshake's last packet: \(first.reason)"
+        judge(walked.next, "the handshake's last packet", &result) { tracer.arrived($0, where: walked.forward) }
+        judge(walked.data, "the first data of the answer", &result) {
+            tracer.arrivedHome($0) && $0.state.packet.tuple == walked.forward.state.opening.reversed
+        }
+    }
+
+    private func judge(
+        _ ends: [WalkEnd], _ what: String, _ result: inout JudgedBranch, arrives: (WalkEnd) -> Bool
+    ) {
+        guard result.branch.outcome == .works, !ends.isEmpty else { return }
+        let lost = ends.filter { !arrives($0) }
+        guard let first = lost.first ?? ends.first(where: \.state.isUncertain) else { return }
+        result.branch.reason = "\(what): \(first.reason)"
         result.branch.decidedBy = first.decision
         let isCertain =
-            lost.count == walked.next.count && !lost.contains { $0.state.isUncertain || $0.place == .uncollected }
+            lost.count == ends.count && !lost.contains { $0.state.isUncertain || $0.place == .uncollected }
         result.branch.outcome = isCertain ? .fails : .unknown
         for event in tracer.interpreter.domain.arena.events(to: first.state.path) {
             switch event {

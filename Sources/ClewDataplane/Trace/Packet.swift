@@ -195,6 +195,8 @@ struct WalkState: Sendable {
     var setChanges: [SetElement: Bool] = [:]
     /// The ipsets that rules have changed on the way so that it cannot be told what they hold.
     var changedSets: Set<String> = []
+    /// Conntrack somewhere could not tell what it, or the packet it answers, belongs to.
+    var wasInvalid = false
     /// IPVS has handled it in this namespace (`skb->ipvs_property`).
     var isVirtual = false
     /// A bridge carried the packet past the conntrack entry that would have translated it.

@@ -29,7 +29,9 @@ extension Tracer {
             }
             for reply in ends {
                 walk(within: &again) { $0.goOn(reply, forward) }
-                branches.append(WalkedBranch(forward: forward, reply: reply, next: ends))
+                var branch = WalkedBranch(forward: forward, reply: reply, next: ends)
+                branch.data = answersData(branch, within: &again)
+                branches.append(branch)
             }
         }
         return TraceAssembly(tracer: self, branches: branches).trace()
@@ -139,11 +141,12 @@ extension Tracer {
     /// Sends the receiver's first answer.
     ///
     /// False: there is nobody to answer.
-    private mutating func answer(_ forward: WalkEnd) -> Bool {
+    private mutating func answer(_ forward: WalkEnd, with flags: UInt8 = Packet.synAck) -> Bool {
         guard forward.disposition == .delivered || (forward.disposition == .leavesSnapshot && forward.place == .outside)
         else { return false }
         var state = forward.state
         state.packet = Packet(answering: forward.state.packet)
+        if state.packet.ipProtocol == .tcp { state.packet.tcpFlags = flags }
         if case .namespace(let index) = forward.place, state.packet.ipProtocol == .tcp,
             world[index].sysctl("net.ipv4.tcp_reflect_tos")?.value == "1"
         {
@@ -197,6 +200,19 @@ extension Tracer {
         }
     }
 
+    /// Sends what the receiver answers next.
+    ///
+    /// Only where conntrack did not know its SYN-ACK: that made no entry, but this packet does, as a NEW one
+    /// (`nf_conntrack_tcp_loose`), and may meet other rules.
+    private mutating func answersData(_ branch: WalkedBranch, within bounds: inout WalkBounds) -> [WalkEnd] {
+        guard branch.reply?.state.wasInvalid == true else { return [] }
+        var all: [WalkEnd] = []
+        for next in branch.next where arrived(next, where: branch.forward) {
+            if walk(within: &bounds, { $0.answer(next, with: Packet.ack) }) { all += ends }
+        }
+        return all
+    }
+
     /// Whether the third packet got where the first one did.
     func arrived(_ next: WalkEnd, where forward: WalkEnd) -> Bool {
         next.disposition == forward.disposition && next.place == forward.place
@@ -223,6 +239,8 @@ struct WalkedBranch {
     var reply: WalkEnd?
     /// How the third packet of a TCP connection can end; empty where none was sent.
     var next: [WalkEnd] = []
+    /// How the receiver's next packet can end, likewise.
+    var data: [WalkEnd] = []
 
     var leaf: PathIndex { reply?.state.path ?? forward.state.path }
 }

@@ -44,6 +44,7 @@ struct WalkKey: Hashable {
         return a.packet == b.packet && a.current == b.current && a.conntrackState == b.conntrackState
             && a.isReplyDirection == b.isReplyDirection && a.isReply == b.isReply && a.isUncertain == b.isUncertain
             && a.isCut == b.isCut && a.wasMasqueraded == b.wasMasqueraded && a.isVirtual == b.isVirtual
+            && a.wasInvalid == b.wasInvalid
             && a.exit == b.exit && a.nextHop == b.nextHop && a.layer2Steps == b.layer2Steps
             && a.connections == b.connections && a.virtualConnections == b.virtualConnections && a.outer == b.outer
             && a.recent == b.recent && a.setChanges == b.setChanges && a.changedSets == b.changedSets

@@ -27,8 +27,15 @@ let package = Package(
         .target(
             name: "ClewDataplane", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
         .target(
+            name: "ClewCompare",
+            dependencies: ["ClewIntent", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            swiftSettings: strict),
+        .target(
             name: "ClewReports",
-            dependencies: ["ClewDiagnostics", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            dependencies: [
+                "ClewDiagnostics", "ClewCompare", "ClewIntent", "ClewDataplane", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
+            ],
             swiftSettings: strict),
         .target(name: "ClewIntent", dependencies: ["ClewSnapshot", "ClewNet", "ClewBundle"], swiftSettings: strict),
         .target(
@@ -114,6 +121,13 @@ let package = Package(
             dependencies: [
                 "ClewTestSupport", "ClewDiagnostics", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet",
                 "ClewBundle",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClewCompareTests",
+            dependencies: [
+                "ClewTestSupport", "ClewCompare", "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewParsers",
+                "ClewSnapshot", "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
         .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),

@@ -24,13 +24,15 @@ package struct CompiledNftSet: Sendable {
     }
 
     /// The element a key falls in; `catchAll` is the caller's affair.
-    package func element(_ key: [NftValue]) -> NftElement? {
-        if let hit = exact[key] { return set.elements[hit] }
-        for number in ranges {
+    package func element(_ key: [NftValue]) -> NftElement? { number(key).map { set.elements[$0] } }
+
+    /// The place of that element in the set.
+    package func number(_ key: [NftValue]) -> Int? {
+        if let hit = exact[key] { return hit }
+        return ranges.first { number in
             let element = set.elements[number]
-            if element.key.count == key.count, zip(element.key, key).allSatisfy({ $0.contains($1) }) { return element }
+            return element.key.count == key.count && zip(element.key, key).allSatisfy { $0.contains($1) }
         }
-        return nil
     }
 
     /// How a range of numbers falls to the elements of a map: for each its first number and how many it has.

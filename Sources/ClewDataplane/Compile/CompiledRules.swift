@@ -87,6 +87,14 @@ package final class CompiledRules: Sendable {
         index.firstCandidate(candidates, in: chain, destination, ipProtocol, port)
     }
 
+    /// The first rule of `candidates` that the index cannot rule out for packets to any of these destinations; `nil`: any port.
+    func firstCandidate(
+        _ candidates: Range<UInt32>, in chain: ChainID, destinations: ArraySlice<ValueRange>, ipProtocol: IPProtocol,
+        port: UInt16?
+    ) -> UInt32 {
+        index.firstCandidate(candidates, in: chain, destinations, ipProtocol, port)
+    }
+
     /// Whether a chain has an index; for tests and statistics.
     package func isIndexed(_ chain: ChainID) -> Bool { index.isIndexed(chain) }
 }

@@ -26,6 +26,12 @@ struct DispatchIndex: Sendable {
         /// Rules that no key names, in `others`.
         var firstOther: UInt32
         var otherCount: UInt32
+        /// Rules that demand an address, ordered by it, in `addressed`.
+        var firstAddressed: UInt32
+        var addressedCount: UInt32
+        /// Rules that demand a protocol and a port, but no address, in `ported`.
+        var firstPorted: UInt32
+        var portedCount: UInt32
         var shapes: UInt8
     }
 
@@ -42,6 +48,8 @@ struct DispatchIndex: Sendable {
     private var slots: [Slot] = []
     private var filed: [UInt32] = []
     private var others: [UInt32] = []
+    private var addressed: [(address: UInt128, rule: UInt32)] = []
+    private var ported: [UInt32] = []
 
     init(_ rules: RuleSet) {
         indexOfChain = Array(repeating: .max, count: rules.chains.count)
@@ -49,21 +57,29 @@ struct DispatchIndex: Sendable {
         for (id, chain) in rules.chains.enumerated() where chain.ruleCount >= Self.shortest {
             entries.removeAll(keepingCapacity: true)
             var index = ChainIndex(
-                firstSlot: UInt32(slots.count), mask: 0, firstOther: UInt32(others.count), otherCount: 0, shapes: 0)
+                firstSlot: UInt32(slots.count), mask: 0, firstOther: UInt32(others.count), otherCount: 0,
+                firstAddressed: UInt32(addressed.count), addressedCount: 0, firstPorted: UInt32(ported.count),
+                portedCount: 0, shapes: 0)
             for rule in chain.firstRule..<chain.firstRule + chain.ruleCount {
-                let (shape, hash) = Self.key(of: rules.rules[Int(rule)], in: rules)
-                if shape == .all {
+                let key = Self.key(of: rules.rules[Int(rule)], in: rules)
+                if key.shape == .all {
                     others.append(rule)
                 } else {
-                    entries.append((hash, rule))
-                    index.shapes |= 1 << UInt8(shape.rawValue)
+                    entries.append((key.hash, rule))
+                    index.shapes |= 1 << UInt8(key.shape.rawValue)
+                    if let address = key.address { addressed.append((address, rule)) } else { ported.append(rule) }
                 }
             }
             index.otherCount = UInt32(others.count) - index.firstOther
+            index.addressedCount = UInt32(addressed.count) - index.firstAddressed
+            index.portedCount = UInt32(ported.count) - index.firstPorted
             guard entries.count * 2 >= Int(chain.ruleCount) else {
                 others.removeLast(Int(index.otherCount))
+                addressed.removeLast(Int(index.addressedCount))
+                ported.removeLast(Int(index.portedCount))
                 continue
             }
+            addressed[Int(index.firstAddressed)...].sort { ($0.address, $0.rule) < ($1.address, $1.rule) }
             file(&entries, into: &index)
             indexOfChain[id] = UInt32(chains.count)
             chains.append(index)
@@ -90,7 +106,13 @@ struct DispatchIndex: Sendable {
         }
     }
 
-    private static func key(of rule: Rule, in rules: RuleSet) -> (Shape, UInt64) {
+    private struct Key {
+        var shape: Shape
+        var hash: UInt64
+        var address: UInt128?
+    }
+
+    private static func key(of rule: Rule, in rules: RuleSet) -> Key {
         var address: (UInt64, UInt64)?
         var ipProtocol: IPProtocol?
         var port: UInt16?
@@ -109,10 +131,16 @@ struct DispatchIndex: Sendable {
         }
         switch (address, ipProtocol, port) {
         case (let (high, low)?, let number?, let port?):
-            return (.addressProtocolPort, hash(.addressProtocolPort, high, low, number, port))
-        case (let (high, low)?, _, _): return (.address, hash(.address, high, low, IPProtocol(rawValue: 0), 0))
-        case (nil, let number?, let port?): return (.protocolPort, hash(.protocolPort, 0, 0, number, port))
-        default: return (.all, 0)
+            return Key(
+                shape: .addressProtocolPort, hash: hash(.addressProtocolPort, high, low, number, port),
+                address: UInt128(high) << 64 | UInt128(low))
+        case (let (high, low)?, _, _):
+            return Key(
+                shape: .address, hash: hash(.address, high, low, IPProtocol(rawValue: 0), 0),
+                address: UInt128(high) << 64 | UInt128(low))
+        case (nil, let number?, let port?):
+            return Key(shape: .protocolPort, hash: hash(.protocolPort, 0, 0, number, port), address: nil)
+        default: return Key(shape: .all, hash: 0, address: nil)
         }
     }
 
@@ -143,18 +171,55 @@ struct DispatchIndex: Sendable {
                 case .protocolPort: Self.hash(shape, 0, 0, ipProtocol, port)
                 case .all: 0
                 }
-            var slot = UInt32(truncatingIfNeeded: hash) & index.mask
-            while true {
-                let entry = slots[Int(index.firstSlot + slot)]
-                if entry.count == 0 { break }
-                if entry.hash == hash {
-                    best = min(best, Self.first(atLeast: candidates.lowerBound, filed, entry.first, entry.count))
-                    break
-                }
-                slot = (slot + 1) & index.mask
+            best = min(best, firstFiled(hash, candidates.lowerBound, index))
+        }
+        return min(best, candidates.upperBound)
+    }
+
+    /// For packets to any address of some ranges.
+    ///
+    /// Rules that demand an address outside all of them are passed over, and rules for other ports where the port is one.
+    func firstCandidate(
+        _ candidates: Range<UInt32>, in chain: ChainID, _ destinations: ArraySlice<ValueRange>,
+        _ ipProtocol: IPProtocol, _ port: UInt16?
+    ) -> UInt32 {
+        let number = indexOfChain[Int(chain.rawValue)]
+        guard number != .max else { return candidates.lowerBound }
+        let index = chains[Int(number)]
+        var best = Self.first(atLeast: candidates.lowerBound, others, index.firstOther, index.otherCount)
+        if let port {
+            best = min(
+                best, firstFiled(Self.hash(.protocolPort, 0, 0, ipProtocol, port), candidates.lowerBound, index))
+        } else {
+            best = min(best, Self.first(atLeast: candidates.lowerBound, ported, index.firstPorted, index.portedCount))
+        }
+        let run = addressed[Int(index.firstAddressed)..<Int(index.firstAddressed + index.addressedCount)]
+        for range in destinations {
+            var (low, high) = (run.startIndex, run.endIndex)
+            while low < high {
+                let middle = low + (high - low) / 2
+                if run[middle].address < range.first { low = middle + 1 } else { high = middle }
+            }
+            let start = low
+            while low < run.endIndex, run[low].address <= range.last {
+                // Wide ranges meet most rules: trying them in order is cheaper.
+                if low - start > 64 { return candidates.lowerBound }
+                if run[low].rule >= candidates.lowerBound { best = min(best, run[low].rule) }
+                low += 1
             }
         }
         return min(best, candidates.upperBound)
+    }
+
+    /// The first rule from `bound` on that is filed under a hash.
+    private func firstFiled(_ hash: UInt64, _ bound: UInt32, _ index: ChainIndex) -> UInt32 {
+        var slot = UInt32(truncatingIfNeeded: hash) & index.mask
+        while true {
+            let entry = slots[Int(index.firstSlot + slot)]
+            if entry.count == 0 { return .max }
+            if entry.hash == hash { return Self.first(atLeast: bound, filed, entry.first, entry.count) }
+            slot = (slot + 1) & index.mask
+        }
     }
 
     /// The least element that is not below `bound` in a sorted run, or `.max`.

@@ -87,6 +87,8 @@ package enum MatchSplit<State> {
     case parts(matching: State, other: State)
     /// The kernel, or something Clew cannot see, decides: every packet may go either way.
     case fork(matching: State, other: State)
+    /// More parts than two, of either kind: a match that looks at several fields.
+    case several([(state: State, matches: Bool)])
 }
 
 /// What a target did.

@@ -182,7 +182,7 @@ extension PacketWalk {
     }
 
     /// `xt_addrtype.c`, revision 1.
-    private func addressType(_ match: AddressTypeMatch, _ packet: Packet) -> Ternary {
+    func addressType(_ match: AddressTypeMatch, _ packet: Packet) -> Ternary {
         let link =
             match.limitToInputInterface
             ? namespace.link(packet.input)?.name
@@ -264,7 +264,7 @@ extension PacketWalk {
     }
 
     /// `ipt_rpfilter.c`: the source must be reached through the link the packet came in by.
-    private func reversePath(_ options: ReversePathOptions, _ packet: Packet) -> Ternary {
+    func reversePath(_ options: ReversePathOptions, _ packet: Packet) -> Ternary {
         let inverted = options.contains(.invert)
         guard let link = namespace.link(packet.input), !link.isLoopback else { return Ternary(!inverted) }
         if packet.source.isZero { return Ternary(!inverted) }

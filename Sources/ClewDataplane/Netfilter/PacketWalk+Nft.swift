@@ -72,7 +72,7 @@ extension PacketWalk {
         return key
     }
 
-    private static func masked(_ value: NftValue, _ mask: UInt64) -> NftValue {
+    static func masked(_ value: NftValue, _ mask: UInt64) -> NftValue {
         switch value {
         case .number(let number): .number(number & mask)
         case .address(let address) where address.family == .ipv4:

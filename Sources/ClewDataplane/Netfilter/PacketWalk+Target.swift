@@ -139,7 +139,7 @@ extension PacketWalk {
     }
 
     /// `nf_nat_redirect.c`: the first address of the link the packet came in by; for local packets 127.0.0.1 or ::1.
-    private func redirectAddress(_ state: WalkState) -> IPAddress? {
+    func redirectAddress(_ state: WalkState) -> IPAddress? {
         let family = state.packet.family
         guard state.packet.input != .none else {
             return family == .ipv4 ? IPAddress(v4: 127, 0, 0, 1) : IPAddress(v6High: 0, low: 1)

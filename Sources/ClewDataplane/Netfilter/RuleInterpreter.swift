@@ -28,6 +28,8 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         var unmatchedFrom: UInt32
         var frame: Int32
         var depth: Int32
+        /// The match of rule `next` at which to go on: the ones before it are behind this thread; 0 begins anew.
+        var resumedMatch: UInt16 = 0
     }
 
     /// What a step has come to.
@@ -100,7 +102,10 @@ package struct RuleInterpreter<Domain: PacketDomain> {
 
     /// Goes to the next rule that matches and lets it act.
     private mutating func step(_ thread: inout Thread, base: ChainID, rules: CompiledRules) -> Progress {
-        let candidate = domain.firstCandidate(thread.next..<thread.end, in: thread.chain, of: rules, for: thread.state)
+        let candidate =
+            thread.resumedMatch > 0
+            ? thread.next
+            : domain.firstCandidate(thread.next..<thread.end, in: thread.chain, of: rules, for: thread.state)
         guard candidate < thread.end else { return leaveChain(&thread, base: base, rules: rules) }
         thread.next = candidate
         guard allowance > 0 else { return .lost }
@@ -131,12 +136,14 @@ package struct RuleInterpreter<Domain: PacketDomain> {
     ) -> (matches: Bool, forks: Bool) {
         // A rule that does nothing but count or log has no effect that a fork could show.
         let hasEffect = rule.target.hasEffect
+        let first = thread.resumedMatch
+        thread.resumedMatch = 0
         var forks = false
-        for index in rule.firstMatch..<rule.firstMatch + UInt32(rule.matchCount) {
-            switch domain.split(&thread.state, by: rules.match(index), of: id, in: rules) {
+        for number in first..<max(first, rule.matchCount) {
+            switch domain.split(&thread.state, by: rules.match(rule.firstMatch + UInt32(number)), of: id, in: rules) {
             case .all: continue
             case .none: return (false, forks)
-            case .fork where !hasEffect: return (false, forks)
+            case .fork where !hasEffect, .parts where !hasEffect, .several where !hasEffect: return (false, forks)
             case .parts(let matching, let other), .fork(let matching, let other):
                 forks = true
                 hasForked = true
@@ -145,9 +152,40 @@ package struct RuleInterpreter<Domain: PacketDomain> {
                 var rest = thread
                 rest.state = other
                 threads.append(rest)
+            case .several(let parts):
+                forks = true
+                hasForked = true
+                guard spread(parts, after: number, of: id, &thread, behind) else { return (false, true) }
             }
         }
         return (true, forks)
+    }
+
+    /// Gives each of several parts a thread: those that match go on with the rule's next match, the others with the next
+    /// rule.
+    ///
+    /// The first part that matches goes on in `thread`; without one, a part that does not match does: false.
+    private mutating func spread(
+        _ parts: [(state: Domain.State, matches: Bool)], after number: UInt16, of id: RuleID, _ thread: inout Thread,
+        _ behind: WalkPosition
+    ) -> Bool {
+        let origin = thread
+        let first = parts.firstIndex { $0.matches } ?? 0
+        for (index, part) in parts.enumerated() {
+            if index == first {
+                thread.state = part.state
+                continue
+            }
+            guard part.matches || !domain.hasPassed(behind, part.state) else { continue }
+            var own = origin
+            own.state = part.state
+            if part.matches {
+                own.next = id.rawValue
+                own.resumedMatch = number + 1
+            }
+            threads.append(own)
+        }
+        return parts[first].matches
     }
 
     private mutating func act(

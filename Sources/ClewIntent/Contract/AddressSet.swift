@@ -146,3 +146,10 @@ package struct AddressSet: Sendable, Hashable {
 extension AddressSet: CustomStringConvertible {
     package var description: String { prefixes.map(\.description).joined(separator: ",") }
 }
+
+extension AddressSet {
+    /// All addresses of ranges of bits, in any order.
+    package init(ranges: [ClosedRange<UInt128>], _ family: AddressFamily) {
+        self.init(family, sorted: Self.joined(ranges))
+    }
+}

@@ -1,0 +1,168 @@
+import ClewBundle
+import ClewDataplane
+import ClewIntent
+import ClewNet
+import ClewSnapshot
+
+/// What the comparison of one family found.
+struct FamilyComparison {
+    var destinationCount = 0
+    var classCount = 0
+    var differences: [Difference] = []
+    var undecided: [Undecided] = []
+    /// For a later look: which difference or undecided entry a key stands for.
+    var index: [FindingKey: Int] = [:]
+    var undecidedIndex: [UndecidedKey: Int] = [:]
+}
+
+struct FindingKey: Hashable {
+    var kind: Difference.Kind
+    var destination: ContractDestination
+    var service: ServicePortName?
+    var arrival: SourceArrival
+    var endpoint: SocketAddress?
+    var cause: Cause
+}
+
+struct UndecidedKey: Hashable {
+    var destination: ContractDestination
+    var service: ServicePortName?
+    var arrival: SourceArrival
+    var note: Int32
+}
+
+extension NodeComparer {
+    mutating func record(_ verdict: CellVerdict, _ entry: ContractEntry, _ cell: Cell) {
+        switch verdict {
+        case .inOrder: return
+        case .undecided(let number): undecided(number, entry, cell)
+        case .differs(let findings, let found):
+            learnServiceChains()
+            let shares = found.map { outcome, ends in
+                FoundShare(outcome, ends.reduce(.zero) { $0 + classes.probability(of: $1.state) })
+            }
+            for finding in findings { record(finding, shares, entry, cell) }
+        }
+    }
+
+    private mutating func record(_ finding: Finding, _ found: [FoundShare], _ entry: ContractEntry, _ cell: Cell) {
+        var (kind, cause) = attribution.explain(finding, entry, cell.arrival)
+        if cell.outcome == .untouched, kind == .extraEndpoint, entry.destination.kind == .nodePort {
+            kind = .wrongAddress
+        }
+        let senders = classes.sets.addresses(cell.sources, family)
+        let key = FindingKey(
+            kind: kind, destination: entry.destination, service: entry.service, arrival: cell.arrival,
+            endpoint: finding.endpoint, cause: cause)
+        if let known = result.index[key] {
+            result.differences[known].senders = result.differences[known].senders.union(senders)
+            return
+        }
+        var difference = Difference(
+            kind: kind, service: entry.service, destination: entry.destination, arrival: cell.arrival,
+            senders: senders, expected: cell.outcome, found: found, endpoint: finding.endpoint, cause: cause)
+        difference.witness = witness(difference, cell)
+        result.index[key] = result.differences.count
+        result.differences.append(difference)
+    }
+
+    private mutating func undecided(_ number: Int32, _ entry: ContractEntry, _ cell: Cell) {
+        let senders = classes.sets.addresses(cell.sources, family)
+        let key = UndecidedKey(
+            destination: entry.destination, service: entry.service, arrival: cell.arrival, note: number)
+        if let known = result.undecidedIndex[key] {
+            result.undecided[known].senders = result.undecided[known].senders.union(senders)
+            return
+        }
+        result.undecidedIndex[key] = result.undecided.count
+        result.undecided.append(
+            Undecided(
+                service: entry.service, destination: entry.destination, arrival: cell.arrival, senders: senders,
+                note: classes.note(number) ?? TraceNote("cannot be told")))
+    }
+
+    var attribution: Attribution {
+        Attribution(
+            classes: classes, family: family, serviceChains: serviceChains ?? [],
+            masqueradeMark: contract.parameters.masqueradeMark.rawValue)
+    }
+
+    // MARK: - Which chains are kube-proxy's
+
+    /// Looks which chains lead some entries to what is asked for: those serve Services, whatever they are called.
+    private mutating func learnServiceChains() {
+        guard serviceChains == nil else { return }
+        var chains = Set<ChainKey>()
+        let stride = max(1, contract.entries.count / 40)
+        for index in contract.entries.indices where index % stride == 0 {
+            let entry = contract.entries[index]
+            guard case .one(let address) = entry.destination.address else { continue }
+            let asked = entry.arms.reduce(into: Set<SocketAddress>()) { result, arm in
+                if case .translated(let translation) = arm.outcome { result.formUnion(translation.endpoints) }
+            }
+            for start in starts(classes.sets.set(address.bits)) {
+                for end in walk(start, entry.destination.ipProtocol, port: entry.destination.port) {
+                    guard end.state.isDestinationTranslated, let endpoint = classes.destination(of: end.state),
+                        asked.contains(endpoint)
+                    else { continue }
+                    for step in classes.steps(of: end.state)
+                    where step.depth > 0 && (step.hook == .prerouting || step.hook == .output) {
+                        chains.insert(ChainKey(ruleSet: step.ruleSet, chain: step.chainID))
+                    }
+                }
+            }
+        }
+        serviceChains = chains
+    }
+
+    // MARK: - Packets that show it
+
+    mutating func witness(_ difference: Difference, _ cell: Cell) -> Witness? {
+        guard let destination = classes.sets.first(cell.destinations) else { return nil }
+        let address = preferredDestination(cell) ?? IPAddress(bits: destination, family)
+        guard let source = example(of: difference.senders, cell.arrival) else { return nil }
+        let port = difference.destination.port
+        let ipProtocol = difference.destination.ipProtocol
+        let origin: FlowOrigin
+        var own: IPAddress?
+        switch cell.arrival {
+        case .host:
+            origin = .host(node: node)
+            own = source
+        case .podDevice: origin = .pod(node: node, address: source, name: podName(source))
+        case .network: origin = .outside(address: source, via: node)
+        }
+        let flow = Flow(
+            origin: origin, source: own, destination: address, destinationPort: port, ipProtocol: ipProtocol,
+            fromText: source.description, toText: "\(SocketAddress(address, port))/\(ipProtocol)")
+        return Witness(flow: flow, sender: podName(source)?.description ?? source.description, isConfirmed: false)
+    }
+
+    /// The node's own address rather than one of its bridges.
+    private func preferredDestination(_ cell: Cell) -> IPAddress? {
+        contract.network.nodeAddresses.first { classes.sets.contains(cell.destinations, $0.bits) }
+    }
+
+    private func podName(_ address: IPAddress) -> NamespacedName? {
+        dataplane.snapshot.objects.pods.first { !$0.usesHostNetwork && !$0.hasEnded && $0.addresses.contains(address) }?
+            .name
+    }
+
+    /// A sender that exists where there is one, else one that could.
+    private func example(of senders: AddressSet, _ arrival: SourceArrival) -> IPAddress? {
+        let network = contract.network
+        let preferred: [IPAddress]
+        switch arrival {
+        case .host: preferred = network.nodeAddresses
+        case .podDevice: preferred = network.knownOwnPods
+        case .network:
+            let outside = (family == .ipv4 ? ["203.0.113.50", "198.51.100.7"] : ["2001:db8::50"]).compactMap {
+                IPAddress($0)
+            }
+            preferred = network.knownOtherPods + outside
+        }
+        if let known = preferred.first(where: senders.contains) { return known }
+        let few = senders.addresses(atMost: 12)
+        return few.last { !$0.isZero } ?? few.first
+    }
+}

@@ -1,0 +1,178 @@
+import ClewBundle
+package import ClewDataplane
+package import ClewIntent
+import ClewNet
+package import ClewSnapshot
+
+/// One node's data plane against what the API asks of it, both families.
+package struct NodeComparison: Sendable {
+    package var node: String
+    package var parameters: [ParameterFinding] = []
+    /// Why it was not compared, in words.
+    package var notCompared: String?
+    package var ports: [ServicePortComparison] = []
+    /// Of all Services and of none, each cause once; most damaged Service ports first.
+    package var causes: [CauseGroup] = []
+    package var destinationCount = 0
+    package var classCount = 0
+    package var unserved: [UnservedService] = []
+
+    package init(node: String) { self.node = node }
+}
+
+/// One Service port on one node.
+package struct ServicePortComparison: Sendable {
+    package enum Status: String, Sendable, Hashable {
+        case inOrder = "in-order"
+        case differs
+        case unknown
+    }
+
+    package var name: ServicePortName
+    package var destinationCount = 0
+    package var differences: [Difference] = []
+    package var undecided: [Undecided] = []
+
+    package var status: Status {
+        if differences.contains(where: \.isConfirmed) { return .differs }
+        return differences.isEmpty && undecided.isEmpty ? .inOrder : .unknown
+    }
+}
+
+/// Differences that come of one line.
+package struct CauseGroup: Sendable {
+    package var cause: Cause
+    package var kinds: [Difference.Kind]
+    /// Service ports, sorted; empty where the line serves none that exists.
+    package var services: [ServicePortName]
+    package var staleNames: [String]
+    package var example: Difference
+    package var count: Int
+}
+
+/// Compares nodes of a bundle with the API's objects.
+package struct ServicesComparison {
+    private let dataplane: Dataplane
+    private let overrides: ParameterOverrides
+    private var snapshot: ClusterSnapshot { dataplane.snapshot }
+
+    package init(_ dataplane: Dataplane, overrides: ParameterOverrides = ParameterOverrides()) {
+        self.dataplane = dataplane
+        self.overrides = overrides
+    }
+
+    package func compare(_ node: NodeSnapshot) -> NodeComparison {
+        var result = NodeComparison(node: node.name)
+        let inferred = InferredParameters(
+            of: node, in: snapshot.objects, otherNodes: snapshot.nodes.filter { $0.name != node.name },
+            overrides: overrides)
+        result.parameters = inferred.findings
+        guard !snapshot.objects.services.isEmpty else {
+            result.notCompared = "the bundle holds no Services"
+            return result
+        }
+        guard !node.host.ruleSets.isEmpty else {
+            result.notCompared = "no rules of the node were collected"
+            return result
+        }
+        compare(node, inferred.parameters, into: &result)
+        return result
+    }
+
+    /// With parameters that are known.
+    package func compare(_ node: NodeSnapshot, _ parameters: ProxyParameters) -> NodeComparison {
+        var result = NodeComparison(node: node.name)
+        compare(node, parameters, into: &result)
+        return result
+    }
+
+    private func compare(_ node: NodeSnapshot, _ parameters: ProxyParameters, into result: inout NodeComparison) {
+        let confirmation = Confirmation(dataplane, node: node.name)
+        var ports: [ServicePortName: ServicePortComparison] = [:]
+        var all: [Difference] = []
+        for family in AddressFamily.allCases {
+            guard hasRules(node, family) else { continue }
+            let network = NodeNetwork(
+                node: parameters.nodeName, objects: snapshot.objects, links: node.host.links, family: family)
+            let contract = ServiceContract(snapshot.objects, family: family, for: parameters, network: network)
+            if family == .ipv4 || result.unserved.isEmpty { result.unserved = contract.unserved }
+            for entry in contract.entries {
+                ports[entry.service, default: ServicePortComparison(name: entry.service)].destinationCount += 1
+            }
+            guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { continue }
+            comparer.compareAll()
+            comparer.findStaleEntries(node.host)
+            comparer.confirm(confirmation)
+            result.destinationCount += comparer.result.destinationCount
+            result.classCount += comparer.result.classCount
+            for difference in comparer.result.differences {
+                if let service = difference.service { ports[service]?.differences.append(difference) }
+            }
+            for undecided in comparer.result.undecided {
+                if let service = undecided.service { ports[service]?.undecided.append(undecided) }
+            }
+            all += comparer.result.differences
+        }
+        result.ports = ports.values.sorted { $0.name < $1.name }
+        result.causes = Self.grouped(all)
+    }
+
+    private func hasRules(_ node: NodeSnapshot, _ family: AddressFamily) -> Bool {
+        node.host.ruleSets.contains { rules in rules.tables.contains { $0.family.covers(family) } }
+    }
+
+    /// Equal causes once.
+    private static func grouped(_ differences: [Difference]) -> [CauseGroup] {
+        var groups: [CauseGroup] = []
+        var index: [CauseKey: Int] = [:]
+        for difference in differences {
+            let key = CauseKey(
+                source: difference.cause.source, kind: difference.cause.kind, place: difference.cause.place)
+            let number = index[key] ?? groups.count
+            if number == groups.count {
+                index[key] = number
+                groups.append(
+                    CauseGroup(
+                        cause: difference.cause, kinds: [], services: [], staleNames: [], example: difference, count: 0)
+                )
+            }
+            groups[number].count += 1
+            if !groups[number].kinds.contains(difference.kind) { groups[number].kinds.append(difference.kind) }
+            if !groups[number].example.isConfirmed, difference.isConfirmed { groups[number].example = difference }
+            if let service = difference.service { groups[number].services.append(service) }
+            if let name = difference.staleName { groups[number].staleNames.append(name) }
+        }
+        for number in groups.indices {
+            groups[number].services = Set(groups[number].services).sorted()
+            groups[number].staleNames = Set(groups[number].staleNames).sorted()
+        }
+        return groups.sorted { ($1.services.count, $0.cause.source) < ($0.services.count, $1.cause.source) }
+    }
+
+    private struct CauseKey: Hashable {
+        var source: SourceLine
+        var kind: Cause.Kind
+        var place: String
+    }
+}
+
+extension NodeComparer {
+    /// Differences of one cause beyond that are not shown one by one to the simulator.
+    private static var mostConfirmationsOfCause: Int { 16 }
+
+    /// Shows the witnesses to the concrete simulator.
+    mutating func confirm(_ confirmation: Confirmation) {
+        var counts: [SourceLine: (asked: Int, confirmed: Int)] = [:]
+        for index in result.differences.indices {
+            let source = result.differences[index].cause.source
+            let known = counts[source] ?? (0, 0)
+            if known.asked >= Self.mostConfirmationsOfCause {
+                result.differences[index].witness?.isConfirmed = known.confirmed == known.asked
+                continue
+            }
+            let isConfirmed = confirmation.confirms(result.differences[index])
+            result.differences[index].witness?.isConfirmed = isConfirmed
+            counts[source] = (known.asked + 1, known.confirmed + (isConfirmed ? 1 : 0))
+        }
+    }
+}

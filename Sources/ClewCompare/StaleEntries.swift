@@ -1,0 +1,177 @@
+import ClewBundle
+import ClewDataplane
+import ClewIntent
+import ClewNet
+import ClewSnapshot
+
+/// A destination that some rule, set or virtual server names.
+struct DestinationKey: Hashable, Comparable {
+    /// `nil`: every local address.
+    var address: IPAddress?
+    var ipProtocol: IPProtocol
+    var port: UInt16
+
+    static func < (a: Self, b: Self) -> Bool {
+        let zero = IPAddress(v4: 0)
+        return (a.address ?? zero, a.ipProtocol, a.port) < (b.address ?? zero, b.ipProtocol, b.port)
+    }
+}
+
+/// Destinations that the data plane serves, and no Service asks for.
+struct StaleEntries {
+    let contract: ServiceContract
+
+    /// Every destination that rules, ipsets, nft maps and virtual servers name literally and no entry asks for.
+    func candidates(_ host: NamespaceSnapshot) -> [DestinationKey] {
+        var keys = Set<DestinationKey>()
+        for rules in host.ruleSets {
+            for rule in rules.rules {
+                guard rule.matchCount > 1, let key = key(of: rule, rules) else { continue }
+                keys.insert(key)
+            }
+            for set in rules.nftSets {
+                for element in set.elements { if let key = Self.key(of: element) { keys.insert(key) } }
+            }
+        }
+        for server in host.virtualServers ?? [] {
+            guard let address = server.address, server.firewallMark == nil else { continue }
+            keys.insert(DestinationKey(address: address, ipProtocol: server.ipProtocol, port: server.port))
+        }
+        return keys.filter { key in
+            if let address = key.address { return address.family == contract.family && !isAsked(key, at: address) }
+            return !isNodePort(key)
+        }.sorted()
+    }
+
+    private func key(of rule: Rule, _ rules: RuleSet) -> DestinationKey? {
+        switch rule.target {
+        case .jump, .goto, .dnat4, .nat, .reject, .drop: break
+        default: return nil
+        }
+        var address: IPAddress?
+        var ipProtocol: IPProtocol?
+        var port: UInt16?
+        for match in rules.matches(of: rule) where !match.isNegated {
+            switch match.test {
+            case .destination4(let value, let mask) where mask == .max: address = IPAddress(v4: value)
+            case .destination(let pool):
+                let masked = rules.maskedAddresses[Int(pool.rawValue)]
+                if masked.prefixLength == masked.value.family.width { address = masked.value }
+            case .ipProtocol(let number): ipProtocol = number
+            case .destinationPort(let range) where range.first == range.last: port = range.first
+            default: break
+            }
+        }
+        guard let ipProtocol, let port else { return nil }
+        return DestinationKey(address: address, ipProtocol: ipProtocol, port: port)
+    }
+
+    /// Of elements such as `10.96.0.1 . tcp . 443 : goto service-…`.
+    private static func key(of element: NftElement) -> DestinationKey? {
+        guard element.data != nil, element.key.allSatisfy({ $0.first == $0.last }) else { return nil }
+        var address: IPAddress?
+        var numbers: [UInt64] = []
+        for value in element.key.map(\.first) {
+            switch value {
+            case .address(let own): address = own
+            case .number(let number): numbers.append(number)
+            case .name: return nil
+            }
+        }
+        guard numbers.count == 2, element.key.count == (address == nil ? 2 : 3) else { return nil }
+        return DestinationKey(
+            address: address, ipProtocol: IPProtocol(rawValue: UInt8(truncatingIfNeeded: numbers[0])),
+            port: UInt16(truncatingIfNeeded: numbers[1]))
+    }
+
+    private func isAsked(_ key: DestinationKey, at address: IPAddress) -> Bool {
+        contract.entry(to: address, key.ipProtocol, port: key.port) != nil
+    }
+
+    /// Some local address takes the port.
+    private func isNodePort(_ key: DestinationKey) -> Bool {
+        contract.entries.contains {
+            $0.destination.kind == .nodePort && $0.destination.port == key.port
+                && $0.destination.ipProtocol == key.ipProtocol
+        }
+    }
+}
+
+extension NodeComparer {
+    /// Looks for destinations that are served, and that no Service asks for.
+    mutating func findStaleEntries(_ host: NamespaceSnapshot) {
+        let keys = StaleEntries(contract: contract).candidates(host)
+        let local = senders.local.subtracting(contract.network.loopback)
+        for key in keys {
+            let destinations = key.address.map { classes.sets.set($0.bits) } ?? classes.sets.set(local)
+            let address = key.address.map { ContractDestination.Address.one($0) } ?? .anyLocal(except: .empty(family))
+            let destination = ContractDestination(
+                key.address == nil ? .nodePort : .clusterIP, address, key.ipProtocol, port: key.port)
+            for start in starts(destinations) {
+                let ends = walk(start, key.ipProtocol, port: key.port)
+                guard recordStale(ends, start, destination) == false else { break }
+            }
+        }
+    }
+
+    /// One difference is enough for a destination.
+    private mutating func recordStale(
+        _ ends: [ClassEnd], _ start: Start, _ destination: ContractDestination
+    ) -> Bool {
+        for end in ends where end.state.doubt < 0 && CellJudge(classes: classes).isUsual(end) {
+            switch end.kind {
+            case .delivered, .left, .noRoute: if !end.state.isDestinationTranslated { continue }
+            case .dropped, .rejected: break
+            case .unknown: continue
+            }
+            let steps = classes.steps(of: end.state)
+            guard let (step, name) = staleStep(steps, end) else { continue }
+            let outcome = ends.filter { classes.sets.intersects($0.state.originalSource, end.state.originalSource) }
+            let found = CellJudge(classes: classes).shares(outcome)
+            var difference = Difference(
+                kind: .staleEntry, service: nil, staleName: name, destination: destination, arrival: start.arrival,
+                senders: classes.sets.addresses(end.state.originalSource, family), expected: .untouched, found: found,
+                endpoint: classes.destination(of: end.state), cause: attribution.cause(step))
+            let cell = Cell(
+                arrival: start.arrival, sources: end.state.originalSource, destinations: end.state.originalDestination,
+                outcome: .untouched, ends: outcome, isEndpoint: nil)
+            difference.witness = witness(difference, cell)
+            result.differences.append(difference)
+            return true
+        }
+        return false
+    }
+
+    /// The rule of kube-proxy's chains that names the destination, and the Service its comment names.
+    private func staleStep(_ steps: [ClassStep], _ end: ClassEnd) -> (ClassStep, String?)? {
+        if let server = steps.first(where: { $0.ruleSet < 0 }) { return (server, nil) }
+        let isRefused = !end.state.isDestinationTranslated
+        let own = steps.filter { step in
+            guard step.chain.hasPrefix("KUBE-") || step.table == "kube-proxy" else { return false }
+            return isRefused || step.hook == .prerouting || step.hook == .output
+        }
+        let chosen =
+            isRefused
+            ? own.last { $0 == steps.last } : own.first { $0.text.contains("--dport") || $0.text.contains("vmap") }
+        return chosen.map { step in
+            (step, step.comment.split(separator: " ").first.map(String.init).flatMap { $0.contains("/") ? $0 : nil })
+        }
+    }
+}
+
+extension CellJudge {
+    /// What becomes of the usual ends, with exact chances.
+    func shares(_ ends: [ClassEnd]) -> [FoundShare] {
+        var result: [FoundShare] = []
+        for end in ends where isUsual(end) {
+            let own = outcome(end)
+            let chance = classes.probability(of: end.state)
+            if let index = result.firstIndex(where: { $0.outcome == own }) {
+                result[index].probability = result[index].probability + chance
+            } else {
+                result.append(FoundShare(own, chance))
+            }
+        }
+        return result
+    }
+}

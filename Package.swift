@@ -130,6 +130,12 @@ let package = Package(
                 "ClewSnapshot", "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "ClewChecksTests",
+            dependencies: [
+                "ClewTestSupport", "ClewChecks", "ClewDiagnostics", "ClewDataplane", "ClewParsers", "ClewSnapshot",
+            ],
+            swiftSettings: strict),
         .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -4,10 +4,28 @@ package import ClewDiagnostics
 package enum CheckCatalogue {
     /// Sorted by code; causes of other findings need no order here, ``CheckRun`` folds them.
     package static let all: [any Check] = [
+        BridgeNfCallOff(),
+        BrNetfilterNotLoaded(),
+        BridgeNfCall6Off(),
+        HairpinOff(),
+        ForwardPolicyDrop(),
+        RejectBeforeKube(),
+        InputBlocksClusterPort(),
+        DropRule(),
+        OutputBlock(),
+        ServiceEntryMissing(),
+        StaleReject(),
         SvcNoEndpoints(),
         SelectorMatchesNothing(),
         PodsNotReady(),
+        TargetPortNotListened(),
         NamedPortMissing(),
+        RouteMissing(),
+        TunnelEntryMissing(),
+        BlackholeRoute(),
+        IPForwardOff(),
+        InterfaceForwardingOff(),
+        ReversePathFilterStrict(),
     ]
 
     /// The check of a code, or of a name.

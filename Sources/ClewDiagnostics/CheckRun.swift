@@ -14,6 +14,7 @@ package struct CheckRun: Sendable {
         for check in checks {
             found += check.findings(in: context).map { Self.counted($0, in: context.survey) }
         }
+        found += UnexplainedLoss.findings(beside: found, in: context).map { Self.counted($0, in: context.survey) }
         let folded = CauseOrder.folded(found)
         let prover = FixProver(context)
         findings = folded.map { finding in

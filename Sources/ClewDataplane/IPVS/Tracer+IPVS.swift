@@ -115,7 +115,7 @@ extension Tracer {
         }
         if hook == .input {
             guard state.packet.ttl > 1 else {
-                end(state, .looped, "goes round: its TTL ends on \(namespace.place)")
+                end(state, .looped, "goes round: its TTL ends on \(namespace.place)", cause: .loop)
                 return
             }
             state.packet.ttl -= 1

@@ -148,10 +148,13 @@ struct BranchJudge {
             let value = bypass.sysctl.map { "\(bypass.key) = \($0.value)" } ?? "\(bypass.key) is missing"
             result.reason =
                 "the reply skips conntrack on \(namespace.node) and comes from \(from), not from \(wanted)"
-            result.decidedBy = Decision(node: namespace.node, source: bypass.sysctl?.source, text: value)
+            result.decidedBy = Decision(
+                node: namespace.node, source: bypass.sysctl?.source, text: value,
+                cause: .skipsConntrack(isModuleLoaded: bypass.sysctl != nil))
         } else {
             result.reason =
                 "the reply comes from \(from), not from \(wanted): it passed no conntrack entry that translates it back"
+            result.decidedBy?.cause = .stranger
         }
     }
 }

@@ -126,10 +126,12 @@ package struct Decision: Sendable, Hashable {
     package var node: String?
     package var source: SourceLine?
     package var text: String
-    package init(node: String?, source: SourceLine?, text: String) {
+    package var cause: LossCause
+    package init(node: String?, source: SourceLine?, text: String, cause: LossCause = .other) {
         self.node = node
         self.source = source
         self.text = text
+        self.cause = cause
     }
 }
 

@@ -38,7 +38,7 @@ extension Tracer {
     ) {
         var state = state
         guard state.layer2Steps < Self.mostLayer2Steps else {
-            end(state, .looped, "bridges of \(namespace.place) pass the frame round")
+            end(state, .looped, "bridges of \(namespace.place) pass the frame round", cause: .loop)
             return
         }
         state.layer2Steps += 1
@@ -60,7 +60,7 @@ extension Tracer {
         {
             end(
                 state, .dropped, "the bridge port \(device.name) on \(namespace.place) is \(portState)",
-                source: description.source)
+                source: description.source, cause: .bridgePortBlocked)
             return
         }
         for path in namespace.state.unmodelled where path.kind == .ebtables {
@@ -206,7 +206,7 @@ extension Tracer {
         if known, namespace.link(entry.port)?.port?.isolated == true, namespace.link(out)?.port?.isolated == true {
             end(
                 state, .dropped, "both bridge ports on \(namespace.place) are isolated",
-                source: namespace.link(out)?.port?.source)
+                source: namespace.link(out)?.port?.source, cause: .bridgePortBlocked)
             return false
         }
         let returns = known ? entry.port == out : nextHop == state.packet.source || nextHop == originAddress(state)
@@ -224,7 +224,7 @@ extension Tracer {
             end(
                 state, .dropped,
                 "hairpin mode is off on \(name) of \(namespace.place): the frame may not go back to its own pod",
-                source: line, text: "\(name): hairpin off")
+                source: line, text: "\(name): hairpin off", cause: .hairpinOff)
             return false
         }
         assume("hairpin mode of the bridge port to \(nextHop) was not collected and is taken to be on", &state)
@@ -255,7 +255,7 @@ extension Tracer {
             log(.sent(port), &state)
             wire(state, on: port, of: namespace)
         case .nobody:
-            end(state, .dropped, "nobody on \(name) of \(namespace.place) answers for \(nextHop)")
+            end(state, .dropped, "nobody on \(name) of \(namespace.place) answers for \(nextHop)", cause: .noAnswer)
         }
     }
 

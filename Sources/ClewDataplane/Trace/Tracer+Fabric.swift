@@ -142,7 +142,7 @@ extension Tracer {
             end(
                 state, .leavesSnapshot,
                 "\(state.packet.destination) is the ClusterIP of \(service.name), and nothing on \(node) translated it: it leaves by \(device), where nobody has it",
-                place: .untranslated)
+                place: .untranslated, cause: .untranslated)
             return
         }
         if !state.isReply, state.packet.destination.isLinkLocal, !Self.isOfClouds(state.packet.destination) {

@@ -18,7 +18,7 @@ extension Tracer {
             namespace: namespace.index, link: link, tuple: state.packet.tuple, mark: state.packet.mark,
             depth: state.outer.count)
         guard state.visits.count(where: { $0 == visit }) < 2 else {
-            end(state, .looped, "goes round: it comes to \(namespace.place) again and again")
+            end(state, .looped, "goes round: it comes to \(namespace.place) again and again", cause: .loop)
             return
         }
         state.visits.append(visit)
@@ -72,11 +72,11 @@ extension Tracer {
                 if case .local = way { deliverLocally(routed, namespace) } else { forwardBlindly(routed, namespace) }
             }
         case .none:
-            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
+            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)", cause: .noRoute)
         case .forbidden(let rule):
             end(
                 state, .noRoute, "a policy rule on \(namespace.place) forbids \(packet.destination)",
-                source: rule.source, text: rule.text)
+                source: rule.source, text: rule.text, cause: .refusingRoute)
         case .found(let number):
             let route = namespace.router.routes[number]
             var state = state
@@ -115,7 +115,7 @@ extension Tracer {
     ) -> Bool {
         let packet = state.packet
         if let why = Self.impossible(packet) {
-            end(state, .dropped, "a martian: \(packet.tuple) on \(namespace.place): \(why)")
+            end(state, .dropped, "a martian: \(packet.tuple) on \(namespace.place): \(why)", cause: .martian)
             return false
         }
         guard packet.source.isLoopback || packet.destination.isLoopback else { return true }
@@ -124,7 +124,7 @@ extension Tracer {
         end(
             state, .dropped, "a martian: \(packet.tuple) may not come in by \(device.name) on \(namespace.place)",
             source: (namespace.sysctl(key) ?? namespace.sysctl("net.ipv4.conf.all.route_localnet"))?.source,
-            text: "\(key) = 0")
+            text: "\(key) = 0", cause: .routeLocalnet)
         return false
     }
 
@@ -152,7 +152,7 @@ extension Tracer {
         guard let value, value.value == "0" else { return true }
         end(
             state, .dropped, "\(namespace.place) does not forward: \(key) is 0", source: value.source,
-            text: "\(key) = 0")
+            text: "\(key) = 0", cause: .forwardingOff)
         return false
     }
 
@@ -179,7 +179,7 @@ extension Tracer {
                 state, .dropped,
                 "\(namespace.place) gets a packet from its own address \(packet.source) by \(device.name): a martian source",
                 source: namespace.sysctl("net.ipv4.conf.\(device.name).accept_local")?.source,
-                text: "net.ipv4.conf.\(device.name).accept_local = 0")
+                text: "net.ipv4.conf.\(device.name).accept_local = 0", cause: .martian)
             return false
         }
         guard mode > 0 else { return true }
@@ -205,7 +205,8 @@ extension Tracer {
             state, .dropped,
             "rp_filter on \(namespace.place): packets from \(packet.source) are not expected on \(device.name)",
             source: line?.source,
-            text: all?.value == String(mode) ? "net.ipv4.conf.all.rp_filter = \(mode)" : "\(key) = \(mode)")
+            text: all?.value == String(mode) ? "net.ipv4.conf.all.rp_filter = \(mode)" : "\(key) = \(mode)",
+            cause: .reversePathFilter)
         return false
     }
 
@@ -215,7 +216,7 @@ extension Tracer {
     ) {
         var state = state
         guard state.packet.ttl > 1 else {
-            end(state, .looped, "goes round: its TTL ends on \(namespace.place)")
+            end(state, .looped, "goes round: its TTL ends on \(namespace.place)", cause: .loop)
             return
         }
         state.packet.ttl -= 1
@@ -265,8 +266,8 @@ extension Tracer {
             let answer = packet.ipProtocol == .tcp ? "RST" : "port unreachable"
             end(
                 state, .rejected,
-                "nobody listens on \(packet.ipProtocol) port \(packet.destinationPort) of \(namespace.place): \(answer)"
-            )
+                "nobody listens on \(packet.ipProtocol) port \(packet.destinationPort) of \(namespace.place): \(answer)",
+                cause: .noListener)
         }
     }
 }

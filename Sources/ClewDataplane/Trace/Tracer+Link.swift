@@ -13,7 +13,9 @@ extension Tracer {
         }
         log(.sent(link), &state)
         guard device.isUp else {
-            end(state, .dropped, "\(device.name) on \(namespace.place) is down", source: device.source)
+            end(
+                state, .dropped, "\(device.name) on \(namespace.place) is down", source: device.source, cause: .linkDown
+            )
             return
         }
         doubtUnmodelledPaths(on: link, of: namespace, &state)
@@ -92,7 +94,9 @@ extension Tracer {
         state.forgetConnection()
         move(to: namespace)
         if !device.isUp {
-            self.end(state, .dropped, "\(device.name) of \(namespace.place) is down", source: device.source)
+            self.end(
+                state, .dropped, "\(device.name) of \(namespace.place) is down", source: device.source, cause: .linkDown
+            )
             return
         }
         if let master = device.master ?? device.port?.bridge, namespace.isBridge(namespace.linkIndex(named: master)) {
@@ -106,9 +110,10 @@ extension Tracer {
             if nextHop.family == .ipv4, let setting, setting.value == "0" {
                 // `arp_process` asks for forwarding before it looks at proxy_arp.
                 self.end(
-                    state, .dropped, "\(silence): a proxy has to forward, and \(key) is 0", source: setting.source)
+                    state, .dropped, "\(silence): a proxy has to forward, and \(key) is 0", source: setting.source,
+                    cause: .forwardingOff)
             } else {
-                self.end(state, .dropped, silence, source: device.source)
+                self.end(state, .dropped, silence, source: device.source, cause: .noAnswer)
             }
             return
         }
@@ -156,7 +161,9 @@ extension Tracer {
         move(to: host)
         let address = state.packet.destination
         guard address == nextHop else {
-            end(state, .dropped, "the pod \(nextHop) on \(host.node) gets a packet for \(address)")
+            end(
+                state, .dropped, "the pod \(nextHop) on \(host.node) gets a packet for \(address)", cause: .wrongAddress
+            )
             return
         }
         log(.enterInferred(podName(address), host.index), &state)

@@ -111,7 +111,7 @@ extension Tracer {
         end(
             state, .dropped,
             "needs \(state.packet.length) bytes, \(namespace.link(link)?.name ?? "the link") on \(namespace.place) carries \(mtu)",
-            source: namespace.link(link)?.source)
+            source: namespace.link(link)?.source, cause: .tooBig)
         return false
     }
 
@@ -124,12 +124,12 @@ extension Tracer {
         switch namespace.router.lookUp(RouteQuery(of: packet)) {
         case .unknown(let why): return routeWithoutTable(state, namespace, why)
         case .none:
-            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)")
+            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)", cause: .noRoute)
             return []
         case .forbidden(let rule):
             end(
                 state, .noRoute, "a policy rule on \(namespace.place) forbids \(packet.destination)",
-                source: rule.source, text: rule.text)
+                source: rule.source, text: rule.text, cause: .refusingRoute)
             return []
         case .found(let number):
             return follow(namespace.router.routes[number], state, namespace, isOutput: true)
@@ -170,12 +170,12 @@ extension Tracer {
             end(
                 state, isOutput ? .noRoute : .dropped,
                 "a blackhole route on \(namespace.place) swallows \(packet.destination)",
-                source: route.source, text: route.text)
+                source: route.source, text: route.text, cause: .refusingRoute)
             return []
         case .unreachable, .prohibit, .throw, .nat:
             end(
                 state, .noRoute, "the route on \(namespace.place) to \(packet.destination) says \(route.type.rawValue)",
-                source: route.source, text: route.text)
+                source: route.source, text: route.text, cause: .refusingRoute)
             return []
         case .unicast: break
         }
@@ -183,7 +183,7 @@ extension Tracer {
         guard !hops.isEmpty else {
             end(
                 state, .noRoute, "the route on \(namespace.place) to \(packet.destination) has no usable device",
-                source: route.source, text: route.text)
+                source: route.source, text: route.text, cause: .noRoute)
             return []
         }
         let total = hops.reduce(UInt64(0)) { $0 + UInt64($1.weight) }
@@ -220,7 +220,7 @@ extension Tracer {
             end(
                 state, .dropped,
                 "a packet from \(state.packet.source) may not leave \(namespace.place) by \(device.name): route_localnet is 0",
-                source: line?.source, text: "\(key) = 0")
+                source: line?.source, text: "\(key) = 0", cause: .routeLocalnet)
             return nil
         }
         return .out(link, nextHop: hop.gateway ?? state.packet.destination, mtu: route.mtu)

@@ -72,7 +72,7 @@ extension Tracer {
                 destinationPort: flow.destinationPort) ?? ownSource(namespace)
         else {
             let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family)), flow.header))
-            end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)")
+            end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)", cause: .noRoute)
             return
         }
         sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source), flow.header)), from: namespace)

@@ -41,18 +41,19 @@ struct Tracer {
     /// Records how a branch ended.
     mutating func end(
         _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace = .nowhere,
-        source: SourceLine? = nil, text: String? = nil
+        source: SourceLine? = nil, text: String? = nil, cause: LossCause = .other
     ) {
         guard ends.count < left.ends else { return cut(state) }
-        conclude(state, disposition, reason, place: place, source: source, text: text)
+        conclude(state, disposition, reason, place: place, source: source, text: text, cause: cause)
     }
 
     /// An end, or one more way to one that is known.
     mutating func conclude(
         _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace, source: SourceLine?,
-        text: String?
+        text: String?, cause: LossCause = .other
     ) {
-        let decision = Decision(node: interpreter.domain.namespace.node, source: source, text: text ?? reason)
+        let decision = Decision(
+            node: interpreter.domain.namespace.node, source: source, text: text ?? reason, cause: cause)
         if interpreter.domain.hasForked {
             let key = EndKey(
                 disposition: disposition, reason: reason, decision: decision, place: place,
@@ -161,7 +162,8 @@ struct Tracer {
             let table = rules.tables[Int(rules.chains[Int(chain.rawValue)].table.rawValue)].name
             end(
                 state, disposition, "\(word) on \(namespace.place) in \(table) \(rules.name(of: chain))",
-                source: SourceLine(rules.artifact, line: line.line), text: rules.string(line.text))
+                source: SourceLine(rules.artifact, line: line.line), text: rules.string(line.text),
+                cause: .rule(table: table, chain: rules.name(of: chain)))
         case .policy(let set, let chain, _)?:
             let rules = namespace.rules[Int(set.rawValue)].ruleSet
             let entry = rules.chains[Int(chain.rawValue)]
@@ -169,7 +171,8 @@ struct Tracer {
             let name = rules.name(of: chain)
             end(
                 state, disposition, "\(word) on \(namespace.place) by the policy of \(table) \(name)",
-                source: SourceLine(rules.artifact, line: entry.line), text: ":\(name) DROP (table \(table))")
+                source: SourceLine(rules.artifact, line: entry.line), text: ":\(name) DROP (table \(table))",
+                cause: .policy(table: table, chain: name))
         default: end(state, disposition, "\(word) on \(namespace.place)")
         }
     }

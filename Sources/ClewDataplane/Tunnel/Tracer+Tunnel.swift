@@ -15,7 +15,7 @@ extension Tracer {
         guard remote != device.tunnel?.local else {
             end(
                 state, .dropped, "\(device.name) on \(namespace.node) sends to itself for \(nextHop)",
-                source: device.source)
+                source: device.source, cause: .loop)
             return
         }
         // The kernel's own default (`vxlan.c`: vxlan_port).
@@ -48,7 +48,8 @@ extension Tracer {
         }
         end(
             state, .dropped, "\(device.name) on \(namespace.node) has no neighbour entry for \(nextHop)",
-            source: entry?.source ?? device.source, text: entry?.text ?? "no entry for \(nextHop) dev \(device.name)")
+            source: entry?.source ?? device.source, text: entry?.text ?? "no entry for \(nextHop) dev \(device.name)",
+            cause: .noNeighbor)
         return nil
     }
 
@@ -65,7 +66,7 @@ extension Tracer {
             if let remote = device.tunnel?.remote { return remote }
             end(
                 state, .dropped, "\(device.name) on \(namespace.node) has no forwarding entry for \(mac)",
-                source: device.source, text: "no entry for \(mac) dev \(device.name)")
+                source: device.source, text: "no entry for \(mac) dev \(device.name)", cause: .noForwardingEntry)
             return nil
         }
         if let remote = device.tunnel?.remote { return remote }
@@ -145,11 +146,13 @@ extension Tracer {
         guard state.outer.count < 2 else {
             end(
                 state, .looped, "\(device.name) on \(namespace.node) wraps what is wrapped already",
-                source: device.source)
+                source: device.source, cause: .loop)
             return
         }
         guard let source = local ?? sourceAddress(to: remote, namespace) else {
-            end(state, .noRoute, "no route on \(namespace.node) to the tunnel end \(remote)", source: device.source)
+            end(
+                state, .noRoute, "no route on \(namespace.node) to the tunnel end \(remote)", source: device.source,
+                cause: .noRoute)
             return
         }
         var outer = Packet(
@@ -210,8 +213,8 @@ extension Tracer {
             if namespace.state.links == nil { return false }
             end(
                 state, .dropped,
-                "\(namespace.place) has no device that unwraps the tunnel's packet (\(family == .ipv4 ? "IPv4" : "IPv6"))"
-            )
+                "\(namespace.place) has no device that unwraps the tunnel's packet (\(family == .ipv4 ? "IPv4" : "IPv6"))",
+                cause: .noTunnelDevice)
             return true
         }
         let device = namespace.links[found]
@@ -222,13 +225,13 @@ extension Tracer {
             return false
         }
         guard device.isUp else {
-            end(state, .dropped, "\(device.name) on \(namespace.node) is down", source: device.source)
+            end(state, .dropped, "\(device.name) on \(namespace.node) is down", source: device.source, cause: .linkDown)
             return true
         }
         if case .vxlan = wrapped.kind, let wanted = wrapped.destinationMAC, let own = device.mac, wanted != own {
             end(
                 state, .dropped, "the frame is for \(wanted), but \(device.name) on \(namespace.node) is \(own)",
-                source: device.source, text: "\(device.name) \(own)")
+                source: device.source, text: "\(device.name) \(own)", cause: .wrongAddress)
             return true
         }
         state.outer.removeLast()

@@ -51,7 +51,8 @@ import Testing
         ),
         (
             .insertRule(
-                EditedTable(node: "worker-a", table: "filter"), chain: "OUTPUT", at: 1, rule: "-d 10.96.0.0/12 -j DROP"),
+                EditedTable(node: "worker-a", table: "filter"), chain: "OUTPUT", at: 1, rule: "-d 10.244.0.0/16 -j DROP"
+            ),
             "FW009", true
         ),
     ])

@@ -98,10 +98,16 @@ private struct BlockingRule {
     static func findings(
         _ metadata: CheckMetadata, in context: CheckContext, where isMeant: (BlockingRule) -> Bool
     ) -> [Finding] {
-        context.survey.lost.compactMap(BlockingRule.init).filter(isMeant).map { $0.finding(metadata) }
+        let found = context.survey.lost.compactMap(BlockingRule.init).filter(isMeant)
+        return found.indices.compactMap { index in
+            // Requests and answers that one rule loses are one finding.
+            let same = found.filter { $0.group.decision == found[index].group.decision }
+            guard same.first?.group.id == found[index].group.id else { return nil }
+            return found[index].finding(metadata, explaining: same.map(\.group.id))
+        }
     }
 
-    private func finding(_ metadata: CheckMetadata) -> Finding {
+    private func finding(_ metadata: CheckMetadata, explaining lost: [Int]) -> Finding {
         var fixes: [Fix] = []
         if let node = group.node, let source = group.decision?.source, let text = group.decision?.text,
             text.hasPrefix("-A ")
@@ -120,6 +126,6 @@ private struct BlockingRule {
         return Finding(
             metadata, on: group.place, .proven,
             message: "\(rejects ? "rejects" : "drops") the cluster's connections in chain \(chain)",
-            evidence: [group.evidence], fixes: fixes, explains: [group.id])
+            evidence: [group.evidence], fixes: fixes, explains: lost)
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ClewLab
 import ClewNet
-import Glibc
+import Foundation
 
 /// `clew-lab fuzz`: random rules and packets, the kernel's word against Clew's.
 struct FuzzCommand: ParsableCommand {
@@ -14,11 +14,16 @@ struct FuzzCommand: ParsableCommand {
     @Option(help: "legacy or nft.") var backend = "legacy"
     @Option(help: "4 or 6.") var family = 4
     @Option(help: "One rule set by its own seed.") var only: UInt64?
+    @Option(help: "Record what the kernel does with the cases of a file.") var update: String?
+    @Option(help: "Write the files of the network into a folder.") var writeNetwork: String?
+    @Option(help: "Add what was found to a file of cases.") var cases: String?
 
     func run() throws {
         guard let backend = FuzzBackend(rawValue: backend) else { throw ValidationError("no backend \(backend)") }
         try Isolation.enter()
         let lab = try FuzzLab(family == 6 ? .ipv6 : .ipv4)
+        if let writeNetwork { return try lab.writeNetwork(to: writeNetwork) }
+        if let update { return try record(update, lab) }
         var options = FuzzCampaign.Options(
             seed: seed, count: count, backend: backend, family: family == 6 ? .ipv6 : .ipv4)
         options.packets = packets
@@ -30,16 +35,18 @@ struct FuzzCommand: ParsableCommand {
             try campaign.run(lab)
         }
         let tally = campaign.tally
+        var found: [String] = []
         var kinds = Set<UInt64>()
         for mismatch in tally.mismatches where kinds.insert(mismatch.seed).inserted && kinds.count <= 12 {
             var shrinker = FuzzShrinker(lab, backend)
             let small = try shrinker.shrink(mismatch)
-            print("MISMATCH seed \(small.seed)\n\(small.probe)\n  \(small.text)")
-            print(
-                "\(small.rules.settings == FuzzSettings() ? "" : "\(small.rules.settings)\n")\(small.rules.setText)\(small.rules.restoreText(emptyTables: false).split(separator: "\n").filter { !$0.hasSuffix("ACCEPT [0:0]") && $0 != "COMMIT" }.joined(separator: "\n"))"
-            )
-            print(small.kernel.there.events.map { "    \($0)\n" }.joined(), small.kernel.there.end)
-            if let back = small.kernel.back { print(back.events.map { "    < \($0)\n" }.joined(), back.end) }
+            let text = small.asCase(backend).markdown
+            print("\(small.text)\n\n\(text)")
+            found.append(text)
+        }
+        if let cases, !found.isEmpty {
+            let old = (try? String(contentsOfFile: cases, encoding: .utf8)) ?? "# Found by clew-lab fuzz\n"
+            try ([old] + found).joined(separator: "\n").write(toFile: cases, atomically: true, encoding: .utf8)
         }
         for refusal in lab.refusals.prefix(5) { print("REFUSED \(refusal)") }
         print(
@@ -49,5 +56,17 @@ struct FuzzCommand: ParsableCommand {
             print("  \(number) unknown: \(reason)")
         }
         if !tally.mismatches.isEmpty { throw ExitCode(1) }
+    }
+
+    /// Rewrites the kernel's part of each case of this family.
+    private func record(_ path: String, _ lab: FuzzLab) throws {
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let (introduction, cases) = try FuzzCase.read(text)
+        let family: AddressFamily = family == 6 ? .ipv6 : .ipv4
+        var sections: [String] = [introduction]
+        for old in cases {
+            sections.append(old.family == family ? try lab.record(old).markdown : old.markdown)
+        }
+        try sections.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 }

@@ -130,6 +130,15 @@ import Testing
         #expect(trace.branches.first?.deliveredTo?.address.port == 81)
     }
 
+    /// The source address stayed, but the port was drawn by lot: the entry was translated, and its answers had the state SNAT.
+    @Test func aRandomPortIsATranslation() throws {
+        let nat =
+            "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+            + "-A POSTROUTING -j MASQUERADE --random-fully\nCOMMIT\n"
+        let bundle = Self.node(nat + Self.filter("-A INPUT -m conntrack --ctstate SNAT -j DROP"))
+        #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "10.244.1.5:80").verdict == .fails)
+    }
+
     /// The masqueraded packet to the node's own fd00:1::1 left lo with the source fd00:1::1.
     ///
     /// Addresses of every link compete, and the destination itself wins. fd00:3::1, the one of lo, lost.

@@ -107,6 +107,11 @@ package struct FuzzMismatch: Sendable {
     package var rules: FuzzRules
     package var kernel: Exchange
     package var text: String
+
+    package func asCase(_ backend: FuzzBackend) -> FuzzCase {
+        FuzzCase(
+            title: "Seed \(seed)", prose: text, backend: backend, rules: rules, probe: probe, kernel: kernel.lines)
+    }
 }
 
 extension FuzzRules {

@@ -13,6 +13,8 @@ package struct LoadedRules: Sendable {
     var counts: [String: Int] = [:]
     /// Rules with REJECT, by `table:chain:number`.
     var rejecting: Set<String> = []
+    /// Rules that change the packet's mark.
+    var marking: Set<String> = []
     /// nf_tables: the rule of a table's handle.
     var handles: [RuleHandle: (chain: String, rule: Int)] = [:]
 
@@ -106,6 +108,9 @@ extension FuzzLab {
                 for (index, rule) in chain.rules.enumerated() {
                     if rule.target.hasPrefix("-j REJECT") {
                         loaded.rejecting.insert("\(table.name):\(chain.name):\(index + 1)")
+                    }
+                    if rule.target.contains("MARK ") {
+                        loaded.marking.insert("\(table.name):\(chain.name):\(index + 1)")
                     }
                     if rule.text.contains("-m recent") { loaded.recentLists = ["KEEP", "SEEN"] }
                     if rule.target.hasPrefix("-j SET") { loaded.changesSets = true }

@@ -213,7 +213,9 @@ extension FuzzLab {
         } else if type == 3, let handle = NetlinkMessage.number(attributes[3]),
             let rule = loaded.handles[.init(table: table, handle: handle)]
         {
-            add(table, rule.chain, rule.rule, mark, header?.tuple, loaded, &sighting)
+            // The message is written behind the rule: it shows the mark that the rule gave the packet.
+            let isMarking = loaded.marking.contains("\(table):\(rule.chain):\(rule.rule)")
+            add(table, rule.chain, rule.rule, isMarking ? nil : mark, header?.tuple, loaded, &sighting)
         }
     }
 

@@ -10,7 +10,7 @@ struct FuzzLayout {
     private var length: Int { network.family == .ipv4 ? 32 : 128 }
     private var bridgeLength: Int { network.family == .ipv4 ? 29 : 125 }
     private var linkLength: Int { network.family == .ipv4 ? 30 : 126 }
-    private var flag: String { network.family == .ipv4 ? "" : "-6 " }
+    private var everywhere: String { network.family == .ipv4 ? "0.0.0.0/0" : "::/0" }
     private var noDAD: String { network.family == .ipv4 ? "" : " nodad" }
 
     func build(_ node: NetworkNamespace, _ peers: [String: NetworkNamespace]) throws(SystemError) {
@@ -22,6 +22,8 @@ struct FuzzLayout {
             try namespace.run("nft", "-f", "-", input: Self.silence)
         }
         try node.ip(addresses())
+        let flag = network.family == .ipv4 ? "-4" : "-6"
+        try node.run("ip", flag, "rule", "add", "pref", "100", "fwmark", "0x40/0x40", "lookup", "100")
         for peer in FuzzNetwork.peers where peer.bridge != nil {
             try node.run("bridge", "fdb", "replace", "\(peer.mac)", "dev", peer.device, "master", "static")
         }
@@ -67,7 +69,7 @@ struct FuzzLayout {
         let mask = peer.bridge == nil ? length : bridgeLength
         for address in own { lines.append("addr add \(address)/\(mask) dev \(peer.ownDevice)\(noDAD)") }
         let gateway = peer.bridge == nil ? network.calif1 : network.br0
-        lines.append("\(flag)route add default via \(gateway) dev \(peer.ownDevice) onlink")
+        lines.append("route add \(everywhere) via \(gateway) dev \(peer.ownDevice) onlink")
         return lines
     }
 
@@ -79,12 +81,11 @@ struct FuzzLayout {
             "addr add \(network.br0)/\(bridgeLength) dev br0\(noDAD)",
             "addr add \(network.calif1)/\(length) dev calif1\(noDAD)",
             "addr add \(network.service)/\(length) dev lo",
-            "\(flag)route add default via \(network.gateways[0]) dev eth0",
-            "\(flag)route add \(network.family == .ipv4 ? "172.20.0.0/16" : "2001:db8:b::/48") via \(network.gateways[1]) dev eth1",
-            "\(flag)route add default via \(network.gateways[1]) dev eth1 table 100",
-            "\(flag)rule add pref 100 fwmark 0x40/0x40 lookup 100",
+            "route add \(everywhere) via \(network.gateways[0]) dev eth0",
+            "route add \(network.family == .ipv4 ? "172.20.0.0/16" : "2001:db8:b::/48") via \(network.gateways[1]) dev eth1",
+            "route add \(everywhere) via \(network.gateways[1]) dev eth1 table 100",
         ]
-        for address in network.addresses(ofPod: "c1") { lines.append("\(flag)route add \(address) dev calif1") }
+        for address in network.addresses(ofPod: "c1") { lines.append("route add \(address) dev calif1") }
         for peer in FuzzNetwork.peers {
             let device = peer.bridge ?? peer.device
             let own = peer.isPod ? network.addresses(ofPod: peer.name) : [network.gateways[peer.name == "x0" ? 0 : 1]]

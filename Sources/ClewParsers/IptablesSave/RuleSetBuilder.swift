@@ -447,7 +447,7 @@ extension RuleSetBuilder {
             guard !table.isDormant else { continue }
             out.chains[index].base = BaseChain.iptables(
                 table: table.name, chain: out.string(out.chains[index].name),
-                policyAccepts: policies[UInt32(index)] ?? true)
+                policyAccepts: policies[UInt32(index)] ?? true, backend: out.backend)
         }
     }
 }

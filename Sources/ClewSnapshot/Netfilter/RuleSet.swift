@@ -176,10 +176,13 @@ package struct BaseChain: Sendable, Hashable, BitwiseCopyable {
         self.policyAccepts = policyAccepts
     }
 
-    /// How x_tables registers a chain of one of its five tables; `nil` for a table or chain it does not have.
+    /// How a chain of one of the five tables is registered; `nil` for a table or chain that does not exist.
     ///
-    /// `net/ipv4/netfilter/iptable_{raw,mangle,nat,filter,security}.c`, `linux/netfilter_ipv4.h`.
-    package static func iptables(table: String, chain: String, policyAccepts: Bool) -> BaseChain? {
+    /// `net/ipv4/netfilter/iptable_{raw,mangle,nat,filter,security}.c`, `linux/netfilter_ipv4.h`; iptables-nft gives
+    /// `security` another priority, behind nat at INPUT (`xtables_ipv4` in its `nft.c`).
+    package static func iptables(
+        table: String, chain: String, policyAccepts: Bool, backend: RuleBackend = .legacy
+    ) -> BaseChain? {
         let hook: Hook
         switch chain {
         case "PREROUTING": hook = .prerouting
@@ -200,7 +203,8 @@ package struct BaseChain: Sendable, Hashable, BitwiseCopyable {
         case ("nat", .prerouting), ("nat", .output): (priority, type) = (-100, .nat)
         case ("nat", .postrouting), ("nat", .input): (priority, type) = (100, .nat)
         case ("filter", .input), ("filter", .forward), ("filter", .output): priority = 0
-        case ("security", .input), ("security", .forward), ("security", .output): priority = 50
+        case ("security", .input), ("security", .forward), ("security", .output):
+            priority = backend == .nft ? 150 : 50
         default: return nil
         }
         return BaseChain(hook: hook, priority: priority, type: type, policyAccepts: policyAccepts)

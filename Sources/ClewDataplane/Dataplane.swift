@@ -11,6 +11,14 @@ package struct Dataplane: Sendable {
         world = World(snapshot)
     }
 
+    #if DEBUG
+        /// A simulator that is wrong in these ways.
+        package init(compiling snapshot: ClusterSnapshot, breaking mutations: Set<SimulatorMutation>) {
+            self.snapshot = snapshot
+            world = World(snapshot, mutations: mutations)
+        }
+    #endif
+
     /// Walks one connection there and back.
     package func trace(_ flow: Flow) -> Trace {
         Tracer.trace(flow, in: world)

@@ -24,7 +24,24 @@ final class World: Sendable {
     /// Whether the API's pods were collected: then an address none of them has belongs to no pod.
     var knowsPods: Bool { !snapshot.objects.pods.isEmpty }
 
-    init(_ snapshot: ClusterSnapshot) {
+    #if DEBUG
+        private let mutations: Set<SimulatorMutation>
+    #endif
+
+    /// Whether the simulator is broken in that way; never in a release build.
+    @inline(__always)
+    func isBroken(_ mutation: SimulatorMutation) -> Bool {
+        #if DEBUG
+            mutations.contains(mutation)
+        #else
+            false
+        #endif
+    }
+
+    init(_ snapshot: ClusterSnapshot, mutations: Set<SimulatorMutation> = []) {
+        #if DEBUG
+            self.mutations = mutations
+        #endif
         self.snapshot = snapshot
         var namespaces: [CompiledNamespace] = []
         var hosts: [String: NamespaceIndex] = [:]

@@ -29,7 +29,11 @@ extension PacketWalk {
                 state.current = -1
             }
             return .goOn
-        case .tcpMSS: return .goOn
+        case .tcpMSS:
+            // `tcpmss_mangle_packet` adds the option to a SYN that has none and no data.
+            let longest: UInt16 = state.packet.family == .ipv4 ? 80 : 100
+            if state.packet.length <= longest { state.packet.hasKnownLength = false }
+            return .goOn
         case .set(let pool):
             change(set.setTargets[Int(pool.rawValue)], &state, rules)
             return .goOn

@@ -274,6 +274,7 @@ struct PacketWalk: PacketDomain {
 
     /// `nf_conntrack_in`, `resolve_normal_ct` (`nf_conntrack_core.c`).
     mutating func lookUpConnection(_ hook: Hook, _ state: inout WalkState) {
+        if hook == .prerouting, state.current >= 0, world.isBroken(.loopbackForgets) { state.forgetConnection() }
         // Seen before (loopback), or not to be tracked.
         guard state.conntrackState.isEmpty else { return }
         let tuple = state.packet.tuple
@@ -362,6 +363,7 @@ struct PacketWalk: PacketDomain {
     }
 
     func needsTranslation(_ hook: Hook, _ state: WalkState) -> Bool {
+        if state.current >= 0, world.isBroken(.translatesAgain) { return hook != .forward }
         guard state.current >= 0, state.conntrackState == .new || state.conntrackState == .related else { return false }
         let connection = state.connections[Int(state.current)]
         guard !state.isReplyDirection else { return false }
@@ -386,6 +388,7 @@ struct PacketWalk: PacketDomain {
         let (old, new) = (before.packet, state.packet)
         let changesHops = new.family == .ipv6 && old.ttl != new.ttl
         guard old.mark != new.mark || old.tos != new.tos || changesHops else { return }
+        guard !world.isBroken(.routesOnce) else { return }
         state.reroutings.append(new)
         state.hasNoWay = !findsWay(new)
     }
@@ -421,7 +424,7 @@ struct PacketWalk: PacketDomain {
         let applies =
             changesDestination != state.isReplyDirection
             ? connection.translatesDestination : connection.translatesSource
-        guard applies else { return }
+        guard applies, !(state.isReplyDirection && world.isBroken(.answersStayTranslated)) else { return }
         let target = state.isReplyDirection ? connection.original.reversed : connection.reply.reversed
         let before = state.packet.tuple
         if changesDestination {
@@ -434,7 +437,7 @@ struct PacketWalk: PacketDomain {
         let after = state.packet.tuple
         guard before != after else { return }
         // `nf_nat_ipv4_local_fn`: a new destination is routed anew, with the mark of this moment.
-        if hook == .output, before.destination != after.destination {
+        if hook == .output, before.destination != after.destination, !world.isBroken(.routesOnce) {
             state.reroutings.append(state.packet)
             state.hasNoWay = !findsWay(state.packet)
         }

@@ -29,6 +29,15 @@ extension Tracer {
         log(.enter(namespace.index, link), &state)
         doubtUnmodelledPaths(on: link, of: namespace, &state)
         doubtNeighborDiscovery(namespace, &state)
+        // `ip6_rcv_core`
+        if state.packet.family == .ipv6, state.packet.source.isLoopback || state.packet.destination.isLoopback,
+            let device = namespace.link(link), !device.isLoopback
+        {
+            end(
+                state, .dropped,
+                "a martian: \(state.packet.tuple) may not come in by \(device.name) on \(namespace.place)")
+            return
+        }
         for passed in traverse(.prerouting, namespace, state) {
             routeInput(passed, namespace)
         }
@@ -66,6 +75,10 @@ extension Tracer {
         guard passesMartianChecks(state, device, namespace) else { return }
         var query = RouteQuery(of: packet)
         query.inputLink = device.name
+        // `rt6_need_strict`: such an address is looked for behind the device the packet came in by alone.
+        if packet.family == .ipv6, packet.destination.isLoopback || packet.destination.isLinkLocal {
+            query.outputLink = device.name
+        }
         switch namespace.router.lookUp(query) {
         case .unknown(let why):
             for (routed, way) in routeWithoutTable(state, namespace, why) {
@@ -118,8 +131,9 @@ extension Tracer {
             end(state, .dropped, "a martian: \(packet.tuple) on \(namespace.place): \(why)", cause: .martian)
             return false
         }
-        guard packet.source.isLoopback || packet.destination.isLoopback else { return true }
-        if packet.family == .ipv4, setting("route_localnet", of: device.name, namespace, combine: .or) { return true }
+        // IPv6 looked before PREROUTING.
+        guard packet.family == .ipv4, packet.source.isLoopback || packet.destination.isLoopback else { return true }
+        if setting("route_localnet", of: device.name, namespace, combine: .or) { return true }
         let key = "net.ipv4.conf.\(device.name).route_localnet"
         end(
             state, .dropped, "a martian: \(packet.tuple) may not come in by \(device.name) on \(namespace.place)",
@@ -219,7 +233,7 @@ extension Tracer {
             end(state, .looped, "goes round: its TTL ends on \(namespace.place)", cause: .loop)
             return
         }
-        state.packet.ttl -= 1
+        if !world.isBroken(.timeToLiveStays) { state.packet.ttl -= 1 }
         state.layer2Steps = 0
         state.packet.output = link
         state.nextHop = nextHop

@@ -8,7 +8,7 @@ DEMO := trace Examples/bridge-nf-off --from pod/shop/web-0 --to svc/shop/api
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps demo test lint fmt ci bench lab-fuzz
+.PHONY: help deps demo test lint fmt ci bench lab-fuzz lab-mutants
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -53,3 +53,7 @@ lab-fuzz: deps ## compare Clew with the kernel on N random rule sets (root)
 		"$$($(SWIFT) build --show-bin-path)/clew-lab" fuzz --seed $(SEED) --count $(N) --backend $$backend --family $$family \
 			|| exit 1; \
 	done; done
+
+lab-mutants: deps ## break the simulator on purpose, and show that lab-fuzz notices (root)
+	$(SWIFT) build --product clew-lab
+	"$$($(SWIFT) build --show-bin-path)/clew-lab" mutants

@@ -22,7 +22,7 @@ struct ClewLabCommand: ParsableCommand {
             """,
         subcommands: [
             ListCommand.self, UpCommand.self, DownCommand.self, ShellCommand.self, BundleCommand.self,
-            ProbeCommand.self, RunCommand.self, TestCommand.self, FuzzCommand.self,
+            ProbeCommand.self, RunCommand.self, TestCommand.self, FuzzCommand.self, MutantsCommand.self,
         ])
 }
 

@@ -70,3 +70,37 @@ struct FuzzCommand: ParsableCommand {
         try sections.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 }
+
+/// `clew-lab mutants`: breaks the simulator on purpose, and shows that the comparison notices.
+struct MutantsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mutants", abstract: "Break the simulator on purpose and show that fuzz notices (debug builds).")
+
+    @Option(help: "The campaign's seed.") var seed: UInt64 = 1
+    @Option(help: "Rule sets to try at most.") var count = 200
+    @Option(help: "legacy or nft.") var backend = "legacy"
+    @Option(help: "4 or 6.") var family = 4
+
+    func run() throws {
+        #if DEBUG
+            guard let backend = FuzzBackend(rawValue: backend) else { throw ValidationError("no backend \(backend)") }
+            try Isolation.enter()
+            let family: AddressFamily = family == 6 ? .ipv6 : .ipv4
+            var hunt = FuzzMutantHunt(.init(seed: seed, count: count, backend: backend, family: family))
+            try hunt.run(try FuzzLab(family))
+            for mutant in FuzzMutant.all {
+                if let caught = hunt.caught[mutant.name] {
+                    print("caught   \(mutant.name)\n           rule set \(caught.ruleSet), \(caught.difference)")
+                } else {
+                    print("ESCAPED  \(mutant.name)")
+                }
+            }
+            print(
+                "\(hunt.caught.count) of \(FuzzMutant.all.count) caught with \(hunt.packets) packets over \(hunt.ruleSets) rule sets"
+            )
+            if hunt.caught.count < FuzzMutant.all.count || !hunt.ownMistakes.isEmpty { throw ExitCode(1) }
+        #else
+            throw ValidationError("a release build has no mutants: build with -c debug")
+        #endif
+    }
+}

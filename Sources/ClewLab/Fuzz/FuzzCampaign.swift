@@ -43,9 +43,14 @@ package struct FuzzCampaign {
 
     package mutating func run(_ lab: FuzzLab, progress: (Tally) -> Void = { _ in }) throws(SystemError) {
         for number in 0..<options.count {
-            try runOne(lab, Self.seed(options.seed, number))
+            try runOne(lab, Self.seed(options.seed ^ salt, number))
             progress(tally)
         }
+    }
+
+    /// Each backend and family gets rule sets of its own.
+    private var salt: UInt64 {
+        (options.backend == .nft ? 0x6E66_7400 : 0) | (options.family == .ipv6 ? 0x36 : 0)
     }
 
     package mutating func runOne(_ lab: FuzzLab, _ seed: UInt64) throws(SystemError) {
@@ -96,6 +101,8 @@ package struct FuzzCampaign {
             kernel = try lab.exchange(probe, loaded)
             comparison = Comparison(kernel, prediction, ignoringPorts: ignoringPorts)
         }
+        // Rules may ask for the port that the kernel drew.
+        if ignoringPorts, case .differs = comparison { comparison = .unknown("ports are drawn by lot") }
         return (kernel, comparison)
     }
 }

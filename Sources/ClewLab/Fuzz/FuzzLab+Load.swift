@@ -34,7 +34,9 @@ extension FuzzLab {
     /// Replaces all rules, sets and settings; nil, with the reasons, where the tools refuse it as a whole.
     package func load(_ rules: FuzzRules, _ backend: FuzzBackend) throws(SystemError) -> LoadedRules? {
         var loaded = LoadedRules(rules: rules, backend: backend, artifacts: [], refused: [])
-        try clear(backend)
+        for used in dirty { try clear(used) }
+        dirty = [backend]
+        try run(["ipset", "-exist", "restore"], input: "flush\ndestroy\n").output()
         try apply(rules.settings)
         if !rules.sets.isEmpty {
             let result = try run(["ipset", "-exist", "restore"], input: rules.setText)
@@ -70,7 +72,6 @@ extension FuzzLab {
             let empty = FuzzRules(family: network.family, tables: [])
             try run(["\(tool)-legacy-restore"], input: empty.restoreText()).output()
         }
-        try run(["ipset", "-exist", "restore"], input: "flush\ndestroy\n").output()
     }
 
     /// Takes out the rule that an error names; false where it names none.

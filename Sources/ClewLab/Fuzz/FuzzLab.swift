@@ -21,6 +21,8 @@ package final class FuzzLab {
     var collected: [FuzzSettings: [Artifact]] = [:]
     /// Names of the node's devices by index.
     private(set) var devices: [Int: String] = [:]
+    /// The tools whose rules may be loaded.
+    var dirty: Set<FuzzBackend> = Set(FuzzBackend.allCases)
     /// Marks the packets of one exchange; never 0.
     private var identifier: UInt32 = 0
     /// How long silence lasts before a packet counts as lost.

@@ -14,6 +14,12 @@ package struct Simulation: Sendable {
 
     package init(_ snapshot: ClusterSnapshot) { dataplane = Dataplane(compiling: snapshot) }
 
+    #if DEBUG
+        package init(_ snapshot: ClusterSnapshot, breaking mutations: Set<SimulatorMutation>) {
+            dataplane = Dataplane(compiling: snapshot, breaking: mutations)
+        }
+    #endif
+
     package var snapshot: ClusterSnapshot { dataplane.snapshot }
 
     package func prediction(of probe: Probe) -> Prediction {

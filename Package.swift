@@ -72,8 +72,8 @@ let package = Package(
         .executableTarget(
             name: "clew",
             dependencies: [
-                "ClewCollector", "ClewReports", "ClewChecks", "ClewDiagnostics", "ClewDataplane", "ClewParsers",
-                "ClewSnapshot", "ClewNet", "ClewBundle",
+                "ClewCollector", "ClewReports", "ClewCompare", "ClewIntent", "ClewChecks", "ClewDiagnostics",
+                "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -41,26 +41,47 @@ extension NodeComparer {
             let shares = found.map { outcome, ends in
                 FoundShare(outcome, ends.reduce(.zero) { $0 + classes.probability(of: $1.state) })
             }
-            for finding in findings { record(finding, shares, entry, cell) }
+            let explained = findings.map { ($0, attribution.explain($0, entry, cell.arrival)) }
+            for (finding, why) in culprits(explained) { record(finding, why, shares, entry, cell) }
         }
     }
 
-    private mutating func record(_ finding: Finding, _ found: [FoundShare], _ entry: ContractEntry, _ cell: Cell) {
-        var (kind, cause) = attribution.explain(finding, entry, cell.arrival)
-        if cell.outcome == .untouched, kind == .extraEndpoint, entry.destination.kind == .nodePort {
-            kind = .wrongAddress
+    /// A wrong share takes from, or leaves to, all rules behind it: of wrong weights only the first line is to blame.
+    private func culprits(
+        _ explained: [(Finding, (kind: Difference.Kind, cause: Cause))]
+    ) -> [(Finding, (kind: Difference.Kind, cause: Cause))] {
+        let weights = explained.filter { $0.0.kind == .wrongWeight && $0.1.cause.place != "ipvs" }
+        guard weights.count > 1, let first = weights.map(\.1.cause.source).min() else { return explained }
+        return explained.filter { finding, why in
+            finding.kind != .wrongWeight || why.cause.place == "ipvs" || why.cause.source == first
         }
+    }
+
+    private mutating func record(
+        _ finding: Finding, _ why: (kind: Difference.Kind, cause: Cause), _ shares: [FoundShare],
+        _ entry: ContractEntry, _ cell: Cell
+    ) {
+        let cause = why.cause
+        let isElsewhere =
+            cell.outcome == .untouched && why.kind == .extraEndpoint && entry.destination.kind == .nodePort
+        let kind = isElsewhere ? .wrongAddress : why.kind
         let senders = classes.sets.addresses(cell.sources, family)
         let key = FindingKey(
             kind: kind, destination: entry.destination, service: entry.service, arrival: cell.arrival,
             endpoint: finding.endpoint, cause: cause)
         if let known = result.index[key] {
             result.differences[known].senders = result.differences[known].senders.union(senders)
+            // A sender that exists shows it better than one that could.
+            guard !knownSenders(result.differences[known], cell.arrival), let found = knownSender(senders, cell.arrival)
+            else { return }
+            result.differences[known].found = shares
+            result.differences[known].expected = cell.outcome
+            result.differences[known].witness = witness(result.differences[known], cell, sender: found)
             return
         }
         var difference = Difference(
             kind: kind, service: entry.service, destination: entry.destination, arrival: cell.arrival,
-            senders: senders, expected: cell.outcome, found: found, endpoint: finding.endpoint, cause: cause)
+            senders: senders, expected: cell.outcome, found: shares, endpoint: finding.endpoint, cause: cause)
         difference.witness = witness(difference, cell)
         result.index[key] = result.differences.count
         result.differences.append(difference)
@@ -117,10 +138,28 @@ extension NodeComparer {
 
     // MARK: - Packets that show it
 
-    mutating func witness(_ difference: Difference, _ cell: Cell) -> Witness? {
+    /// Whether the difference is shown by a sender that exists.
+    private func knownSenders(_ difference: Difference, _ arrival: SourceArrival) -> Bool {
+        guard let flow = difference.witness?.flow else { return false }
+        switch flow.origin {
+        case .host: return true
+        case .pod(_, let address, _): return contract.network.knownOwnPods.contains(address)
+        case .outside(let address, _): return contract.network.knownOtherPods.contains(address)
+        }
+    }
+
+    private func knownSender(_ senders: AddressSet, _ arrival: SourceArrival) -> IPAddress? {
+        switch arrival {
+        case .host: nil
+        case .podDevice: contract.network.knownOwnPods.first(where: senders.contains)
+        case .network: contract.network.knownOtherPods.first(where: senders.contains)
+        }
+    }
+
+    mutating func witness(_ difference: Difference, _ cell: Cell, sender: IPAddress? = nil) -> Witness? {
         guard let destination = classes.sets.first(cell.destinations) else { return nil }
         let address = preferredDestination(cell) ?? IPAddress(bits: destination, family)
-        guard let source = example(of: difference.senders, cell.arrival) else { return nil }
+        guard let source = sender ?? example(of: difference.senders, cell.arrival) else { return nil }
         let port = difference.destination.port
         let ipProtocol = difference.destination.ipProtocol
         let origin: FlowOrigin

@@ -90,8 +90,8 @@ struct NodeComparer {
 
     func starts(_ destinations: SetID) -> [Start] {
         [
-            Start(arrival: .host, sources: senders.host, destinations: destinations),
             Start(arrival: .podDevice, sources: senders.pods, destinations: destinations),
+            Start(arrival: .host, sources: senders.host, destinations: destinations),
             Start(arrival: .network, sources: senders.network, destinations: destinations),
         ].filter { !$0.sources.isEmpty && !$0.destinations.isEmpty }
     }

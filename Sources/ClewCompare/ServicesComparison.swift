@@ -16,8 +16,27 @@ package struct NodeComparison: Sendable {
     package var destinationCount = 0
     package var classCount = 0
     package var unserved: [UnservedService] = []
+    /// Files of the node that could not be read wholly: what they lack may decide.
+    package var unreadFiles: [TraceNote] = []
 
     package init(node: String) { self.node = node }
+
+    /// Only what concerns these Services; all where none is named.
+    package func narrowed(to services: [NamespacedName]) -> NodeComparison {
+        guard !services.isEmpty else { return self }
+        var result = self
+        result.ports = ports.filter { services.contains($0.name.service) }
+        result.causes = causes.compactMap { group in
+            var group = group
+            group.services = group.services.filter { services.contains($0.service) }
+            let own = result.ports.flatMap(\.differences).filter { $0.cause.source == group.cause.source }
+            group.example = own.first(where: \.isConfirmed) ?? own.first ?? group.example
+            group.count = own.count
+            return group.services.isEmpty ? nil : group
+        }
+        result.unserved = unserved.filter { unserved in services.contains { $0.description == unserved.service } }
+        return result
+    }
 }
 
 /// One Service port on one node.
@@ -32,10 +51,14 @@ package struct ServicePortComparison: Sendable {
     package var destinationCount = 0
     package var differences: [Difference] = []
     package var undecided: [Undecided] = []
+    /// It changed so short a time before the node's rules were read that kube-proxy may still have been at work.
+    package var mayBeInFlight = false
+    /// The node's files could not be read wholly.
+    package var hasUnreadFiles = false
 
     package var status: Status {
         if differences.contains(where: \.isConfirmed) { return .differs }
-        return differences.isEmpty && undecided.isEmpty ? .inOrder : .unknown
+        return differences.isEmpty && undecided.isEmpty && !hasUnreadFiles ? .inOrder : .unknown
     }
 }
 
@@ -52,7 +75,7 @@ package struct CauseGroup: Sendable {
 
 /// Compares nodes of a bundle with the API's objects.
 package struct ServicesComparison {
-    private let dataplane: Dataplane
+    let dataplane: Dataplane
     private let overrides: ParameterOverrides
     private var snapshot: ClusterSnapshot { dataplane.snapshot }
 
@@ -63,9 +86,7 @@ package struct ServicesComparison {
 
     package func compare(_ node: NodeSnapshot) -> NodeComparison {
         var result = NodeComparison(node: node.name)
-        let inferred = InferredParameters(
-            of: node, in: snapshot.objects, otherNodes: snapshot.nodes.filter { $0.name != node.name },
-            overrides: overrides)
+        let inferred = inferredParameters(of: node)
         result.parameters = inferred.findings
         guard !snapshot.objects.services.isEmpty else {
             result.notCompared = "the bundle holds no Services"
@@ -77,6 +98,18 @@ package struct ServicesComparison {
         }
         compare(node, inferred.parameters, into: &result)
         return result
+    }
+
+    func inferredParameters(of node: NodeSnapshot) -> InferredParameters {
+        InferredParameters(
+            of: node, in: snapshot.objects, otherNodes: snapshot.nodes.filter { $0.name != node.name },
+            overrides: overrides)
+    }
+
+    func contract(_ parameters: ProxyParameters, _ node: NodeSnapshot, _ family: AddressFamily) -> ServiceContract {
+        let network = NodeNetwork(
+            node: parameters.nodeName, objects: snapshot.objects, links: node.host.links, family: family)
+        return ServiceContract(snapshot.objects, family: family, for: parameters, network: network)
     }
 
     /// With parameters that are known.
@@ -92,9 +125,9 @@ package struct ServicesComparison {
         var all: [Difference] = []
         for family in AddressFamily.allCases {
             guard hasRules(node, family) else { continue }
-            let network = NodeNetwork(
-                node: parameters.nodeName, objects: snapshot.objects, links: node.host.links, family: family)
-            let contract = ServiceContract(snapshot.objects, family: family, for: parameters, network: network)
+            let contract = contract(parameters, node, family)
+            result.unreadFiles += dataplane.undecidedFiles(of: node.name, family)
+                .filter { !result.unreadFiles.contains($0) }
             if family == .ipv4 || result.unserved.isEmpty { result.unserved = contract.unserved }
             for entry in contract.entries {
                 ports[entry.service, default: ServicePortComparison(name: entry.service)].destinationCount += 1
@@ -113,11 +146,18 @@ package struct ServicesComparison {
             }
             all += comparer.result.differences
         }
-        result.ports = ports.values.sorted { $0.name < $1.name }
+        let inFlight = InFlight(snapshot, node: node)
+        let unreadFiles = result.unreadFiles
+        result.ports = ports.values.sorted { $0.name < $1.name }.map { port in
+            var port = port
+            port.hasUnreadFiles = !unreadFiles.isEmpty
+            port.mayBeInFlight = !port.differences.isEmpty && inFlight.mayConcern(port.name.service)
+            return port
+        }
         result.causes = Self.grouped(all)
     }
 
-    private func hasRules(_ node: NodeSnapshot, _ family: AddressFamily) -> Bool {
+    func hasRules(_ node: NodeSnapshot, _ family: AddressFamily) -> Bool {
         node.host.ruleSets.contains { rules in rules.tables.contains { $0.family.covers(family) } }
     }
 
@@ -138,7 +178,7 @@ package struct ServicesComparison {
             }
             groups[number].count += 1
             if !groups[number].kinds.contains(difference.kind) { groups[number].kinds.append(difference.kind) }
-            if !groups[number].example.isConfirmed, difference.isConfirmed { groups[number].example = difference }
+            if rank(difference) > rank(groups[number].example) { groups[number].example = difference }
             if let service = difference.service { groups[number].services.append(service) }
             if let name = difference.staleName { groups[number].staleNames.append(name) }
         }
@@ -147,6 +187,12 @@ package struct ServicesComparison {
             groups[number].staleNames = Set(groups[number].staleNames).sorted()
         }
         return groups.sorted { ($1.services.count, $0.cause.source) < ($0.services.count, $1.cause.source) }
+    }
+
+    /// What is confirmed shows more, and so does a pod that exists.
+    private static func rank(_ difference: Difference) -> Int {
+        let hasName = difference.witness.map { $0.sender.contains("/") } ?? false
+        return (difference.isConfirmed ? 4 : 0) + (hasName ? 2 : 0) + (difference.arrival == .podDevice ? 1 : 0)
     }
 
     private struct CauseKey: Hashable {

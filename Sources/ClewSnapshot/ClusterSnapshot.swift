@@ -5,6 +5,8 @@ package struct ClusterSnapshot: Sendable {
     /// Sorted by name.
     package var nodes: [NodeSnapshot] = []
     package var objects = KubernetesObjects()
+    /// When the bundle was collected, as its manifest says (RFC 3339).
+    package var collected: String?
     /// What the bundle held and what became of it, sorted by path.
     package var inventory: [InventoryEntry] = []
     package var unread: [UnreadLine] = []

@@ -11,12 +11,15 @@ struct Clew: ParsableCommand {
 
             EXAMPLES:
               clew trace bundle.tar.gz --from pod/shop/web-0 --to svc/shop/api:http
+              clew services bundle.tar.gz
               clew bundle show bundle.tar.gz
 
             EXIT CODES: 0 works, 1 something fails, 2 bad usage or input, 3 something cannot be told.
             """,
         version: "clew 0.1.0",
-        subcommands: [TraceCommand.self, CheckCommand.self, CollectCommand.self, BundleCommand.self])
+        subcommands: [
+            TraceCommand.self, ServicesCommand.self, CheckCommand.self, CollectCommand.self, BundleCommand.self,
+        ])
 
     /// Runs the command that the arguments name; returns the process's exit code.
     static func runAndReport() -> Int32 {
@@ -45,7 +48,7 @@ struct Clew: ParsableCommand {
         if text.hasPrefix("Error: ") { text.removeFirst(7) }
         if text.hasSuffix(".") { text.removeLast() }
         let command = CommandLine.arguments.dropFirst().prefix { !$0.hasPrefix("-") }.first.map { " \($0)" } ?? ""
-        let known = ["trace", "check", "collect", "bundle"].contains(command.dropFirst()) ? command : ""
+        let known = ["trace", "services", "check", "collect", "bundle"].contains(command.dropFirst()) ? command : ""
         return text.prefix(1).lowercased() + text.dropFirst() + " (see 'clew\(known) --help')"
     }
 

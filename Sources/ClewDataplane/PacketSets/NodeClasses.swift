@@ -165,3 +165,14 @@ package struct ClassStep: Sendable, Hashable {
     package var text: String
     package var comment: String
 }
+
+extension Dataplane {
+    /// Files of a node's host with lines that could not be read and may decide what becomes of packets.
+    ///
+    /// Kernel parameters are left out: rules and routes do not hang on them.
+    package func undecidedFiles(of node: String, _ family: AddressFamily) -> [TraceNote] {
+        UnreadFiles(snapshot).files(node: node, namespace: "host", family)
+            .filter { $0.decides && !$0.path.contains("sysctl") }
+            .map { TraceNote($0.text, node: node, source: $0.first.source) }
+    }
+}

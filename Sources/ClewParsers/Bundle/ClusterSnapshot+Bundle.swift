@@ -17,6 +17,7 @@ extension ClusterSnapshot {
         nodes = reader.nodes.sorted { $0.name < $1.name }
         objects = reader.objects.sorted()
         inventory = reader.inventory()
+        collected = reader.collected
         unread = reader.log.unread.sorted { $0.source < $1.source }
     }
 }
@@ -31,6 +32,8 @@ struct BundleReader {
     private var configMapConfiguration: KubeProxyConfiguration?
     private(set) var nodes: [NodeSnapshot] = []
     private(set) var objects = KubernetesObjects()
+    /// Of the manifest nearest to the bundle's root.
+    private(set) var collected: String?
     private(set) var log = ReadLog()
 
     init(_ bundle: SupportBundle) {
@@ -48,6 +51,7 @@ struct BundleReader {
             let parsed = BundleManifest.parse(source.bytes(id), artifact: id)
             log.note(id, "manifest", .read, lines: parsed.lines, unread: parsed.unread)
             source.apply(parsed.value, in: folder)
+            if collected == nil { collected = parsed.value.collected }
             for (path, pod) in parsed.value.namespaces { podOfFolder[Self.join(folder, path)] = pod }
         }
     }

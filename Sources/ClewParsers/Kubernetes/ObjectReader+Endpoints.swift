@@ -12,8 +12,11 @@ extension ObjectReader {
             if reader.isEqual(key, "endpoints") {
                 try endpoints(of: &slice, noAddresses: &noAddresses)
             } else if reader.isEqual(key, "metadata") {
-                let metadata = try metadata()
+                let metadata = try metadata(annotations: true)
                 slice.name = metadata.namespacedName
+                slice.lastChange =
+                    metadata.annotations["endpoints.kubernetes.io/last-change-trigger-time"]
+                    ?? metadata.creationTimestamp
                 slice.labels = metadata.labels
                 slice.serviceName = metadata.labels["kubernetes.io/service-name"]
                 slice.resourceVersion = metadata.resourceVersion

@@ -97,6 +97,8 @@ package struct EndpointSlice: Sendable {
     package var ports: [EndpointPort] = []
     package var endpoints: [Endpoint] = []
     package var labels: [String: String] = [:]
+    /// When it was made or last changed (RFC 3339): the annotation `endpoints.kubernetes.io/last-change-trigger-time`.
+    package var lastChange: String?
     /// `metadata.resourceVersion`; `nil` where it is absent or no number.
     package var resourceVersion: UInt64?
     package var source: SourceLine

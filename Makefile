@@ -8,7 +8,7 @@ DEMO := trace Examples/bridge-nf-off --from pod/shop/web-0 --to svc/shop/api
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps demo test lint fmt ci bench lab-fuzz lab-mutants
+.PHONY: help deps demo test lint fmt ci bench lab lab-fuzz lab-mutants
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -42,6 +42,13 @@ ci: lint test ## what has to pass: lint, then test
 bench: deps ## compare speed and memory with other programs, release build
 	$(SWIFT) build -c release --product clew-bench
 	"$$($(SWIFT) build -c release --show-bin-path)/clew-bench"
+
+# LAB narrows it down: make lab LAB='--network bridge-vxlan --fault forward-drop'.
+LAB ?=
+
+lab: deps ## compare Clew with the kernel in real networks, healthy and broken (root)
+	$(SWIFT) build --product clew-lab
+	"$$($(SWIFT) build --show-bin-path)/clew-lab" test $(LAB)
 
 # Rule sets of each backend and family, and the campaign's seed.
 N ?= 2000

@@ -112,8 +112,8 @@ let package = Package(
         .testTarget(
             name: "ClewLabTests",
             dependencies: [
-                "ClewTestSupport", "ClewLab", "ClewReports", "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet",
-                "ClewBundle",
+                "ClewTestSupport", "clew-lab", "ClewLab", "ClewReports", "ClewDataplane", "ClewParsers", "ClewSnapshot",
+                "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
         .testTarget(

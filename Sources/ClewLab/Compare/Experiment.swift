@@ -115,7 +115,7 @@ package struct Experiment: Sendable {
         let isWrong = comparison.agreement == .disagree
         lines += comparison.complaints.map { "  DISAGREE: \($0)" }
         if isWrong || showsPackets {
-            if let first = comparison.tries.first {
+            if let first = comparison.strange ?? comparison.tries.first {
                 lines.append("  packets:")
                 lines += first.sightings.prefix(60).map { "  \($0)" }
             }

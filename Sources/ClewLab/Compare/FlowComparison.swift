@@ -11,6 +11,8 @@ package struct FlowComparison: Sendable {
     package var tries: [ProbeResult]
     package var trace: Trace
     package private(set) var agreement: Agreement
+    /// The first try that no branch allows; nil where there is none.
+    package private(set) var strange: ProbeResult?
     /// Why they disagree; empty where they do not.
     package private(set) var complaints: [String]
 
@@ -44,6 +46,7 @@ package struct FlowComparison: Sendable {
             agreement = .unknown
             return
         }
+        strange = strange ?? result
         let observed = "observed \(result.outcome)" + (result.answer.map { " by \($0.place) \($0.local)" } ?? "")
         let text = "\(observed); Clew: \(reasons.joined(separator: " / "))"
         if !complaints.contains(text) { complaints.append(text) }
@@ -123,7 +126,7 @@ private struct BranchJudgement {
         guard !result.sightings.isEmpty else { return nil }
         let said = Set(branch.hops.map(\.namespace).filter { $0.contains("/") }.map { "pod/\($0)" })
         let seen = Set(
-            result.sightings.filter { $0.kind.isRequest && !$0.isOutgoing && $0.place.hasPrefix("pod/") }.map(\.place))
+            result.firstTry.filter { $0.kind.isRequest && !$0.isOutgoing && $0.place.hasPrefix("pod/") }.map(\.place))
         let client = result.flow.from.description
         if let extra = seen.subtracting(said).sorted().first { return "fails before \(extra), which saw the request" }
         if branch.disposition == .delivered, let pod = branch.deliveredTo?.pod, "pod/\(pod)" != client || seen.isEmpty,

@@ -39,13 +39,19 @@ struct PacketWatch: ~Copyable {
     deinit { for eye in eyes { close(eye.socket) } }
 
     /// Takes what the sockets hold: enough for all packets of a run.
+    ///
+    /// What comes while they are read is left out: it would be seen by those that are read last, and not by the others.
     mutating func drain() {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let end = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
         for index in eyes.indices {
             var packet = clew_packet()
             while true {
                 let count = clew_receive_packet(eyes[index].socket, &buffer, buffer.count, &packet)
                 guard count > 0 else { break }
-                guard packet.protocol == ETH_P_IP || packet.protocol == ETH_P_IPV6, seesData || mayOpenOrEnd(count),
+                guard packet.nanoseconds <= end, packet.protocol == ETH_P_IP || packet.protocol == ETH_P_IPV6,
+                    seesData || mayOpenOrEnd(count),
                     let seen = SeenPacket(buffer[..<count])
                 else { continue }
                 let device = deviceName(index, packet.interface_index)

@@ -77,13 +77,16 @@ package struct ProbeResult: Sendable {
     /// Where packets of the connection were seen, in the order of time.
     package var sightings: [Sighting]
 
-    /// The places where a request was seen, each once, in the order of time.
-    package var requestPlaces: [String] {
-        var places: [String] = []
-        for sighting in sightings where sighting.kind.isRequest && !places.contains(sighting.place) {
-            places.append(sighting.place)
+    /// The sightings until the client repeats itself, for which chance decides anew.
+    package var firstTry: ArraySlice<Sighting> {
+        var seen = Set<String>()
+        let end = sightings.firstIndex { sighting in
+            sighting.kind.isRequest
+                && !seen.insert(
+                    "\(sighting.place) \(sighting.device) \(sighting.isOutgoing) \(sighting.isEncapsulated)"
+                ).inserted
         }
-        return places
+        return sightings[..<(end ?? sightings.endIndex)]
     }
 
     /// How far the request got: where it was last seen for the first time, as `worker-a veth1 out`.

@@ -4,8 +4,13 @@ import Glibc
 
 /// Tries connections, all at once.
 package struct ProbeRun: Sendable {
-    /// How long a client waits; less than the second after which TCP repeats itself.
+    /// How long nothing may come to any client before those left are given up.
+    ///
+    /// Counted from the last event, so that a machine under load loses no answer; less than the second after which TCP
+    /// repeats itself.
     package var timeout = Duration.milliseconds(700)
+    /// How long clients wait whose handshake is done.
+    package var patience = Duration.seconds(2)
     /// Bytes that request and answer carry.
     package var size = 0
     /// Whether every packet is to be seen on its way.
@@ -136,7 +141,7 @@ private struct ProbeEngine: ~Copyable {
         }
     }
 
-    /// Waits until every client has an outcome or the time is over.
+    /// Waits until every client has an outcome or nothing comes any more.
     mutating func loop() {
         var open = 0
         var owners: [CInt: Int] = [:]
@@ -145,12 +150,20 @@ private struct ProbeEngine: ~Copyable {
             owners[clients[index].socket] = index
             poller.watch(clients[index].socket, for: clients[index].flow.ipProtocol == .tcp ? .writing : .reading)
         }
+        var isPatient = false
         while open > 0 {
-            let left = Int32(clamping: (deadline - ContinuousClock.now).wholeMilliseconds)
-            guard left > 0 else { break }
-            for socket in poller.wait(milliseconds: left) {
+            let left = Int32(clamping: max(0, (deadline - ContinuousClock.now).wholeMilliseconds))
+            let ready = poller.wait(milliseconds: left)
+            if ready.isEmpty, ContinuousClock.now >= deadline {
+                // Who is connected waits for a server of this very process: longer, in case it had no time.
+                guard !isPatient, clients.contains(where: { $0.isConnected && $0.outcome == nil }) else { break }
+                isPatient = true
+                deadline = ContinuousClock.now + run.patience
+            }
+            for socket in ready {
                 guard let index = owners[socket], clients[index].outcome == nil else { continue }
                 proceed(index)
+                deadline = ContinuousClock.now + run.timeout
                 if clients[index].outcome != nil {
                     open -= 1
                     close(socket)

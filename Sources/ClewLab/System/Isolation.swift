@@ -16,6 +16,16 @@ package enum Isolation {
         useOwnLockFile("/run/netns/.xtables.lock")
     }
 
+    /// Lets iptables-legacy take turns on a file that only this process and its children know, and that has no name.
+    package static func useNamelessLockFile() throws(SystemError) {
+        var path = Array("/tmp/clew-lab-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&path)
+        guard descriptor >= 0 else { throw .last("a lock file in /tmp") }
+        unlink(path)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        setenv("XTABLES_LOCKFILE", "/proc/\(getpid())/fd/\(descriptor)", 1)
+    }
+
     /// Lets iptables-legacy take turns on a file that no other lab has.
     package static func useOwnLockFile(_ path: String) {
         let descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)

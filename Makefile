@@ -8,7 +8,7 @@ DEMO := trace Examples/bridge-nf-off --from pod/shop/web-0 --to svc/shop/api
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps demo test lint fmt ci bench lab lab-fuzz lab-mutants
+.PHONY: help deps demo test lint fmt ci bench lab lab-fuzz lab-mutants lab-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -64,3 +64,7 @@ lab-fuzz: deps ## compare Clew with the kernel on N random rule sets (root)
 lab-mutants: deps ## break the simulator on purpose, and show that lab-fuzz notices (root)
 	$(SWIFT) build --product clew-lab
 	"$$($(SWIFT) build --show-bin-path)/clew-lab" mutants
+
+lab-vm: deps ## compare Clew with a kernel that has IPVS and IP in IP, in a virtual machine
+	$(SWIFT) build --product clew-lab
+	"$$($(SWIFT) build --show-bin-path)/clew-lab" vm --quiet

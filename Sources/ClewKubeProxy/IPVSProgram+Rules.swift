@@ -204,7 +204,11 @@ extension IPVSProgram {
             text += "*\(table)\n"
             for chain in chains.keys.sorted() where chain.hasPrefix("KUBE-") { text += ":\(chain) - [0:0]\n" }
             for (chain, rules) in chains.sorted(by: { $0.key < $1.key }) {
-                for rule in rules { text += "-A \(chain) \(rule)\n" }
+                let isOwn = chain.hasPrefix("KUBE-")
+                // Jumps of base chains go before what is there.
+                for (index, rule) in rules.enumerated() {
+                    text += "\(isOwn ? "-A \(chain)" : "-I \(chain) \(index + 1)") \(rule)\n"
+                }
             }
             text += "COMMIT\n"
         }

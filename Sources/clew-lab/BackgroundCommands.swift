@@ -9,6 +9,8 @@ struct ListCommand: ParsableCommand {
     mutating func run() throws {
         print("networks:")
         for network in NetworkCatalogue.all { print("  \(padded(network.name, 20))\(network.summary)") }
+        print("networks for a virtual machine (clew-lab vm):")
+        for network in NetworkCatalogue.virtual { print("  \(padded(network.name, 20))\(network.summary)") }
         print("faults:")
         for fault in FaultCatalogue.all {
             print("  \(padded(fault.name, 28))\(fault.symptom) (\(fault.rows.joined(separator: ", ")))")

@@ -22,7 +22,8 @@ struct ClewLabCommand: ParsableCommand {
             """,
         subcommands: [
             ListCommand.self, UpCommand.self, DownCommand.self, ShellCommand.self, BundleCommand.self,
-            ProbeCommand.self, RunCommand.self, TestCommand.self, FuzzCommand.self, MutantsCommand.self,
+            ProbeCommand.self, RunCommand.self, TestCommand.self, VirtualMachineCommand.self, FuzzCommand.self,
+            MutantsCommand.self,
         ])
 }
 

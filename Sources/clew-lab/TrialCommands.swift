@@ -10,10 +10,12 @@ struct RunCommand: ParsableCommand {
         let (network, faults) = try options.chosen()
         guard faults.count <= 1 else { throw ValidationError("run takes one fault; up takes several") }
         try Isolation.enter()
-        let (_, healthy) = try LabTrial(network, options.rules, nil).run(print: { _ in })
+        let (_, healthy) = try LabTrial(network, network.backend ?? options.rules, nil).run(print: { _ in })
         let fault = faults.first
         if let fault { print("\(fault.name) (\(fault.rows.joined(separator: ", "))): \(fault.symptom)\n") }
-        let (report, _) = try LabTrial(network, options.rules, fault).run(comparedWith: healthy) { print($0) }
+        let (report, _) = try LabTrial(network, network.backend ?? options.rules, fault).run(comparedWith: healthy) {
+            print($0)
+        }
         print(LabReport.table([report]), terminator: "")
         if !report.isGood { throw ExitCode(1) }
     }
@@ -29,6 +31,7 @@ struct TestCommand: ParsableCommand {
     @Option(help: "Where rules are put: nft or legacy; without it, nft, and legacy for the networks without a fault.")
     var rules: RuleBackend?
     @Option(help: "At most about this many flows each.") var flows: Int?
+    @Option(help: "A folder to keep each network's bundle in, and what was seen beside it.") var record: String?
     @Flag(help: "Print only the table and what is wrong.") var quiet = false
 
     mutating func run() throws {
@@ -38,6 +41,11 @@ struct TestCommand: ParsableCommand {
         try Isolation.enter()
         var reports: [LabReport] = []
         for network in networks {
+            if let obstacle = network.obstacle {
+                print("SKIP \(network.name): \(obstacle)")
+                continue
+            }
+            let rules = network.backend ?? rules
             if rules == nil { reports.append(try trial(network, .legacy, nil, nil).0) }
             let (healthy, outcomes) = try trial(network, rules ?? .nft, nil, nil)
             reports.append(healthy)
@@ -54,7 +62,9 @@ struct TestCommand: ParsableCommand {
     ) throws -> (LabReport, LabTrial.Outcomes) {
         let quiet = quiet
         let title = "\(network.name), \(rules.rawValue), \(fault?.name ?? "no fault")"
-        let result = try LabTrial(network, rules, fault).run(flows: flows, comparedWith: healthy) { text in
+        var trial = LabTrial(network, rules, fault)
+        trial.record = record
+        let result = try trial.run(flows: flows, comparedWith: healthy) { text in
             if !quiet || !text.hasPrefix("UNKNOWN") { print("\(title)\n\(text)") }
         }
         if !quiet {

@@ -61,9 +61,10 @@ extension Tracer {
         let usable = server.realServers.filter { $0.weight > 0 }
         let virtual = SocketAddress(state.packet.destination, state.packet.destinationPort)
         guard !usable.isEmpty else {
+            let lack = server.realServers.isEmpty ? "no real server" : "only real servers of weight 0"
             end(
                 state, .rejected,
-                "the virtual server \(virtual) on \(namespace.node) has no real server: port unreachable",
+                "the virtual server \(virtual) on \(namespace.node) has \(lack): port unreachable",
                 source: server.source)
             return
         }

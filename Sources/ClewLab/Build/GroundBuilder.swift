@@ -10,6 +10,10 @@ struct GroundBuilder {
     func build() throws(SystemError) {
         for (place, namespace) in lab.places {
             try namespace.setSysctls(sysctls(place))
+            // Before Linux 6.10 it was one for all namespaces, and not theirs to set.
+            if try namespace.sysctl("net/ipv4/icmp_msgs_per_sec") != nil {
+                try namespace.setSysctl("net/ipv4/icmp_msgs_per_sec", "100000")
+            }
             try namespace.ip(["link set lo up"])
         }
         var router = [
@@ -91,7 +95,7 @@ struct GroundBuilder {
         }
         values += [
             ("net/ipv6/conf/all/forwarding", forwards ? "1" : "0"), ("net/ipv4/icmp_ratelimit", "0"),
-            ("net/ipv6/icmp/ratelimit", "0"), ("net/ipv4/icmp_msgs_per_sec", "100000"),
+            ("net/ipv6/icmp/ratelimit", "0"),
             ("net/ipv4/tcp_mtu_probing", "0"), ("net/ipv4/tcp_ecn", "2"),
             ("net/ipv4/ip_local_port_range", "32768 60999"), ("net/netfilter/nf_conntrack_tcp_be_liberal", "0"),
             ("net/bridge/bridge-nf-call-iptables", isNode ? "1" : "0"),
@@ -99,7 +103,7 @@ struct GroundBuilder {
             ("net/bridge/bridge-nf-call-arptables", isNode ? "1" : "0"),
         ]
         // kube-proxy in iptables mode sets it itself.
-        if isNode { values.append(("net/ipv4/conf/all/route_localnet", "1")) }
+        if isNode, lab.network.proxyMode == .iptables { values.append(("net/ipv4/conf/all/route_localnet", "1")) }
         return values
     }
 }

@@ -19,6 +19,8 @@ package final class Lab: Sendable {
     /// Builds the network with each fault's preparations, then lets the faults happen.
     package init(_ network: any LabNetwork, plan given: ClusterPlan? = nil, faults: [Fault] = []) throws(SystemError) {
         var plan = given ?? ClusterPlan(families: network.families)
+        if let backend = network.backend { plan.backend = backend }
+        network.prepare(&plan)
         for fault in faults { fault.prepare(&plan) }
         self.network = network
         self.plan = plan

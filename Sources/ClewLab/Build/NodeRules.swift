@@ -15,14 +15,19 @@ struct NodeRules {
         if !sets.isEmpty {
             try node.namespace.run("ipset", "restore", input: sets.joined(separator: "\n") + "\n")
         }
-        try node.namespace.perform { () throws(SystemError) in
-            // kube-proxy makes these counters before it names them in rules.
-            try AccountingObjects.create(["ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts"])
+        switch lab.network.proxyMode {
+        case .iptables:
+            try node.namespace.perform { () throws(SystemError) in
+                // kube-proxy makes these counters before it names them in rules.
+                try AccountingObjects.create(["ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts"])
+            }
+        case .ipvs: try IPVSNode(lab: lab, node: node).apply()
         }
         for family in lab.plan.families {
-            let texts = [
-                Self.kubeProxy(node.plan, lab.plan, family), lab.network.rules(for: node.plan, lab.plan, family),
-            ]
+            var texts = [lab.network.rules(for: node.plan, lab.plan, family)]
+            if lab.network.proxyMode == .iptables {
+                texts.insert(Self.kubeProxy(node.plan, lab.plan, family), at: 0)
+            }
             for text in texts where !text.isEmpty {
                 try node.namespace.run(
                     backend.tool(family, "restore"), "--noflush", input: text.joined(separator: "\n") + "\n")
@@ -33,40 +38,57 @@ struct NodeRules {
     /// What kube-proxy 1.36 in iptables mode writes on a node, for `iptables-restore --noflush`.
     static func kubeProxy(_ node: NodePlan, _ plan: ClusterPlan, _ family: AddressFamily) -> [String] {
         let objects = ClusterObjects.parsed(plan, services: plan.staleServices[node.name])
-        let ranges = plan.kubeProxyClusterCIDRs.filter { $0.family == family }
-        var parameters = ProxyParameters(
-            nodeName: node.name, nodeAddresses: node.addresses,
-            localDetection: ranges.isEmpty ? .none : .sources(ranges))
-        parameters.masqueradeAll = plan.masqueradeAll
+        let parameters = parameters(node, plan, family)
         let intents = ServiceIntents.all(in: objects, family: family, for: parameters)
         let rules = IptablesRules(intents, for: parameters, family: family)
         return ["*mangle", ":KUBE-PROXY-CANARY - [0:0]", "COMMIT"]
             + table("filter", filterJumps, rules.filter) + table("nat", natJumps, rules.nat)
     }
 
-    private static func table(_ name: String, _ jumps: [String], _ chains: [String: [String]]) -> [String] {
+    /// What kube-proxy on a node works with.
+    static func parameters(_ node: NodePlan, _ plan: ClusterPlan, _ family: AddressFamily) -> ProxyParameters {
+        let ranges = plan.kubeProxyClusterCIDRs.filter { $0.family == family }
+        var parameters = ProxyParameters(
+            nodeName: node.name, nodeAddresses: node.addresses,
+            localDetection: ranges.isEmpty ? .none : .sources(ranges))
+        parameters.masqueradeAll = plan.masqueradeAll
+        return parameters
+    }
+
+    private static func table(_ name: String, _ jumps: [Jump], _ chains: [String: [String]]) -> [String] {
         let names = chains.keys.sorted()
-        return ["*\(name)", ":KUBE-PROXY-CANARY - [0:0]"] + names.map { ":\($0) - [0:0]" } + jumps
+        var places: [String: Int] = [:]
+        // kube-proxy puts its jumps before what is there.
+        let inserted = jumps.map { jump in
+            places[jump.chain, default: 0] += 1
+            return "-I \(jump.chain) \(places[jump.chain] ?? 1) \(jump.rule)"
+        }
+        return ["*\(name)", ":KUBE-PROXY-CANARY - [0:0]"] + names.map { ":\($0) - [0:0]" } + inserted
             + names.flatMap { chain in (chains[chain] ?? []).map { "-A \(chain) \($0)" } } + ["COMMIT"]
     }
 
-    private static func jump(_ from: String, _ match: String, _ comment: String, _ to: String) -> String {
-        "-A \(from) \(match)-m comment --comment \"\(comment)\" -j \(to)"
+    private struct Jump {
+        var chain: String
+        var rule: String
+    }
+
+    private static func jump(_ from: String, _ match: String, _ comment: String, _ to: String) -> Jump {
+        Jump(chain: from, rule: "\(match)-m comment --comment \"\(comment)\" -j \(to)")
     }
 
     /// The jumps of the built-in chains (`iptablesJumpChains`), in the order a fresh node has them.
-    private static let filterJumps: [String] = {
+    private static let filterJumps: [Jump] = {
         let new = "-m conntrack --ctstate NEW "
         let firewall = "kubernetes load balancer firewall"
         let visible = "kubernetes externally-visible service portals"
         return [
-            "-A INPUT -j KUBE-FIREWALL", jump("INPUT", new, firewall, "KUBE-PROXY-FIREWALL"),
+            Jump(chain: "INPUT", rule: "-j KUBE-FIREWALL"), jump("INPUT", new, firewall, "KUBE-PROXY-FIREWALL"),
             jump("INPUT", "", "kubernetes health check service ports", "KUBE-NODEPORTS"),
             jump("INPUT", new, visible, "KUBE-EXTERNAL-SERVICES"),
             jump("FORWARD", new, firewall, "KUBE-PROXY-FIREWALL"),
             jump("FORWARD", "", "kubernetes forwarding rules", "KUBE-FORWARD"),
             jump("FORWARD", new, "kubernetes service portals", "KUBE-SERVICES"),
-            jump("FORWARD", new, visible, "KUBE-EXTERNAL-SERVICES"), "-A OUTPUT -j KUBE-FIREWALL",
+            jump("FORWARD", new, visible, "KUBE-EXTERNAL-SERVICES"), Jump(chain: "OUTPUT", rule: "-j KUBE-FIREWALL"),
             jump("OUTPUT", new, firewall, "KUBE-PROXY-FIREWALL"),
             jump("OUTPUT", new, "kubernetes service portals", "KUBE-SERVICES"),
         ]

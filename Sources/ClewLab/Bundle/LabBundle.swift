@@ -23,7 +23,8 @@ package struct LabBundle: Sendable {
         ]
         let collected = try Threads.map(places) { place throws(SystemError) -> [Artifact] in
             try place.namespace.perform { () throws(SystemError) -> [Artifact] in
-                try Self.files(in: place.folder, isNode: place.isNode, hasIPv6: lab.network.isDualStack)
+                try Self.files(
+                    in: place.folder, place.isNode ? lab.network.proxyMode : nil, hasIPv6: lab.network.isDualStack)
             }
         }
         artifacts += collected.joined()
@@ -35,7 +36,9 @@ package struct LabBundle: Sendable {
         }
         for node in lab.nodes {
             artifacts.append(
-                Artifact(path: "nodes/\(node.name)/kube-proxy-proxymode.txt", bytes: Array("iptables".utf8)))
+                Artifact(
+                    path: "nodes/\(node.name)/kube-proxy-proxymode.txt",
+                    bytes: Array(lab.network.proxyMode.rawValue.utf8)))
         }
         artifacts.append(Artifact(path: "bundle.json", bytes: Array(manifest(artifacts).utf8)))
         return SupportBundle(name: "lab", artifacts: artifacts, folder: "lab")
@@ -91,9 +94,17 @@ package struct LabBundle: Sendable {
         ("ebtables-save.txt", ["ebtables-save"]), ("xfrm.txt", ["ip", "xfrm", "policy"]),
     ]
 
-    private static func files(in folder: String, isNode: Bool, hasIPv6: Bool) throws(SystemError) -> [Artifact] {
+    private static let balancers: [(file: String, command: [String])] = [
+        ("ipvsadm-save.txt", ["ipvsadm", "-Sn"]), ("ipvsadm-list.txt", ["ipvsadm", "-ln"]),
+    ]
+
+    private static func files(
+        in folder: String, _ nodeMode: ProxyMode?, hasIPv6: Bool
+    ) throws(SystemError) -> [Artifact] {
         var artifacts: [Artifact] = []
-        let commands = everywhere + (hasIPv6 ? everywhereIPv6 : []) + (isNode ? nodes : [])
+        let isNode = nodeMode != nil
+        let commands =
+            everywhere + (hasIPv6 ? everywhereIPv6 : []) + (isNode ? nodes : []) + (nodeMode == .ipvs ? balancers : [])
         for (file, words) in commands {
             guard Command.path(of: words[0]) != nil else { continue }
             let result = try Command(words).run()

@@ -1,4 +1,4 @@
-import ClewBundle
+package import ClewBundle
 package import ClewDataplane
 import ClewNet
 import ClewParsers
@@ -8,13 +8,15 @@ package import ClewSnapshot
 /// A lab's bundle, and Clew's and the kernel's answers about the same connections.
 package struct Experiment: Sendable {
     package let lab: Lab
+    package let bundle: SupportBundle
     package let snapshot: ClusterSnapshot
     package let dataplane: Dataplane
 
     /// Takes the lab's bundle.
     package init(_ lab: Lab) throws(SystemError) {
         self.lab = lab
-        snapshot = ClusterSnapshot(parsing: try LabBundle(lab).collect(), nodeName: nil)
+        bundle = try LabBundle(lab).collect()
+        snapshot = ClusterSnapshot(parsing: bundle, nodeName: nil)
         dataplane = Dataplane(compiling: snapshot)
     }
 
@@ -56,22 +58,7 @@ package struct Experiment: Sendable {
     }
 
     /// Clew's answer, by the same door as `clew trace --from … --to …`.
-    package func trace(_ flow: ProbeFlow) throws(SystemError) -> Trace {
-        do throws(FlowError) {
-            var request = try FlowRequest(
-                from: flow.from == .outside ? flow.source?.description ?? "" : flow.from.description,
-                to: "\(flow.destination)/\(flow.ipProtocol)")
-            request.via = flow.via
-            if flow.from != .outside { request.source = flow.source }
-            let flows = try FlowResolver(dataplane).flows(for: request)
-            guard let found = flows.first, flows.count == 1 else {
-                throw FlowError("'\(flow.description)' is \(flows.count) flows")
-            }
-            return dataplane.trace(found)
-        } catch {
-            throw .unusable("\(flow.description): \(error.message)")
-        }
-    }
+    package func trace(_ flow: ProbeFlow) throws(SystemError) -> Trace { try flow.trace(in: dataplane) }
 
     /// The flows a user asks for in the words of `clew trace`, to be tried.
     package func flows(from: String, to: String) throws(SystemError) -> [ProbeFlow] {
@@ -125,5 +112,25 @@ package struct Experiment: Sendable {
             lines += text.split(separator: "\n", omittingEmptySubsequences: false).map { "    \($0)" }
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+extension ProbeFlow {
+    /// Clew's answer about this connection.
+    package func trace(in dataplane: Dataplane) throws(SystemError) -> Trace {
+        do throws(FlowError) {
+            var request = try FlowRequest(
+                from: from == .outside ? source?.description ?? "" : from.description,
+                to: "\(destination)/\(ipProtocol)")
+            request.via = via
+            if from != .outside { request.source = source }
+            let flows = try FlowResolver(dataplane).flows(for: request)
+            guard let found = flows.first, flows.count == 1 else {
+                throw FlowError("'\(description)' is \(flows.count) flows")
+            }
+            return dataplane.trace(found)
+        } catch {
+            throw .unusable("\(description): \(error.message)")
+        }
     }
 }

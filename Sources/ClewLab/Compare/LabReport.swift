@@ -1,4 +1,5 @@
 import ClewDataplane
+import Foundation
 
 /// The outcome of a network with a fault: how many flows agree, and what the fault changed.
 package struct LabReport: Sendable {
@@ -61,6 +62,8 @@ package struct LabTrial {
     package let network: any LabNetwork
     package let backend: RuleBackend
     package let fault: Fault?
+    /// A folder that is there, to keep the bundle and the outcomes in; nil keeps nothing.
+    package var record: String?
 
     package init(_ network: any LabNetwork, _ backend: RuleBackend, _ fault: Fault?) {
         self.network = network
@@ -85,9 +88,17 @@ package struct LabTrial {
         if let limit, limit < flows.count {
             flows = stride(from: 0, to: flows.count, by: max(1, flows.count / max(limit, 1))).map { flows[$0] }
         }
+        if let fault {
+            let known = Set(flows.map { "\($0.from) \($0.destination) \($0.ipProtocol)" })
+            flows += try experiment.flows(from: fault.example.from, to: fault.example.to).filter {
+                !known.contains("\($0.from) \($0.destination) \($0.ipProtocol)")
+            }
+        }
         var report = LabReport(network: network.name, backend: backend, fault: fault?.name ?? "-")
         var outcomes: Outcomes = [:]
-        for comparison in try experiment.compare(flows) {
+        let comparisons = try experiment.compare(flows)
+        if let record { try keep(comparisons, experiment, in: record) }
+        for comparison in comparisons {
             switch comparison.agreement {
             case .agree: report.agree += 1
             case .unknown: report.unknown += 1
@@ -106,6 +117,17 @@ package struct LabTrial {
         }
         report.seconds = (clock.now - start).seconds
         return (report, outcomes)
+    }
+
+    private func keep(
+        _ comparisons: [FlowComparison], _ experiment: Experiment, in folder: String
+    ) throws(SystemError) {
+        let path = "\(folder)/\(network.name)-\(fault?.name ?? "healthy")"
+        try LabBundle.write(experiment.bundle, to: path)
+        let text = ProbeRecord.text(comparisons.flatMap(\.tries))
+        guard FileManager.default.createFile(atPath: "\(path).probes.tsv", contents: Data(text.utf8)) else {
+            throw .unusable("\(path).probes.tsv cannot be written")
+        }
     }
 
     /// Whether Clew names the fault for its example.

@@ -8,7 +8,15 @@ enum CalicoRules {
         "add cali40masq-ipam-pools 10.244.0.0/16", "add cali40all-ipam-pools 10.244.0.0/16",
     ]
 
-    static func text(for pods: [PodPlan]) -> [String] { raw + filter(pods) + nat }
+    /// The addresses that may send IP in IP.
+    static func hosts(_ nodes: [NodePlan]) -> [String] {
+        ["create cali40all-hosts-net hash:net family inet"]
+            + nodes.compactMap { node in node.address(.ipv4).map { "add cali40all-hosts-net \($0)" } }
+    }
+
+    static func text(for pods: [PodPlan], isTunnelled: Bool) -> [String] {
+        raw + filter(pods, isTunnelled) + nat(isTunnelled)
+    }
 
     private static let raw = [
         "*raw", ":cali-PREROUTING - [0:0]", ":cali-rpf-skip - [0:0]", "-A PREROUTING -j cali-PREROUTING",
@@ -18,14 +26,19 @@ enum CalicoRules {
         "-A cali-PREROUTING -m mark --mark 0x40000/0x40000 -m rpfilter --validmark --invert -j DROP", "COMMIT",
     ]
 
-    private static let nat = [
-        "*nat", ":cali-POSTROUTING - [0:0]", ":cali-nat-outgoing - [0:0]", "-I POSTROUTING 1 -j cali-POSTROUTING",
-        "-A cali-POSTROUTING -j cali-nat-outgoing",
-        "-A cali-nat-outgoing -m set --match-set cali40masq-ipam-pools src "
-            + "-m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully", "COMMIT",
-    ]
+    private static func nat(_ isTunnelled: Bool) -> [String] {
+        let hosts =
+            "-A cali-POSTROUTING -o tunl0 -m addrtype ! --src-type LOCAL --limit-iface-out "
+            + "-m addrtype --src-type LOCAL -j MASQUERADE --random-fully"
+        return [
+            "*nat", ":cali-POSTROUTING - [0:0]", ":cali-nat-outgoing - [0:0]", "-I POSTROUTING 1 -j cali-POSTROUTING",
+            "-A cali-POSTROUTING -j cali-nat-outgoing",
+            "-A cali-nat-outgoing -m set --match-set cali40masq-ipam-pools src "
+                + "-m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully",
+        ] + (isTunnelled ? [hosts] : []) + ["COMMIT"]
+    }
 
-    private static func filter(_ pods: [PodPlan]) -> [String] {
+    private static func filter(_ pods: [PodPlan], _ isTunnelled: Bool) -> [String] {
         var chains = [
             "cali-FORWARD", "cali-INPUT", "cali-OUTPUT", "cali-from-wl-dispatch", "cali-to-wl-dispatch",
             "cali-wl-to-host", "cali-pri-kns.shop", "cali-pro-kns.shop",
@@ -36,6 +49,9 @@ enum CalicoRules {
                 + "-m mark --mark 0x10000/0x10000 -j ACCEPT",
             "-A cali-FORWARD -j MARK --set-xmark 0x0/0xe0000", "-A cali-FORWARD -i cali+ -j cali-from-wl-dispatch",
             "-A cali-FORWARD -o cali+ -j cali-to-wl-dispatch",
+        ]
+        if isTunnelled { rules += tunnel }
+        rules += [
             "-A cali-INPUT -i cali+ -g cali-wl-to-host", "-A cali-INPUT -m mark --mark 0x10000/0x10000 -j ACCEPT",
             "-A cali-wl-to-host -j cali-from-wl-dispatch",
             "-A cali-wl-to-host -m comment --comment \"Configured DefaultEndpointToHostAction\" -j RETURN",
@@ -57,6 +73,14 @@ enum CalicoRules {
         rules += ["-A cali-from-wl-dispatch \(unknown)", "-A cali-to-wl-dispatch \(unknown)"]
         return ["*filter"] + chains.map { ":\($0) - [0:0]" } + rules + ["COMMIT"]
     }
+
+    private static let tunnel = [
+        "-A cali-INPUT -p 4 -m comment --comment \"Allow IPIP packets from Calico hosts\" "
+            + "-m set --match-set cali40all-hosts-net src -m addrtype --dst-type LOCAL -j ACCEPT",
+        "-A cali-INPUT -p 4 -m comment --comment \"Drop IPIP packets from non-Calico hosts\" -j DROP",
+        "-A cali-OUTPUT -p 4 -m comment --comment \"Allow IPIP packets to other Calico hosts\" "
+            + "-m set --match-set cali40all-hosts-net dst -m addrtype --src-type LOCAL -j ACCEPT",
+    ]
 
     private static func endpoint(_ chain: String, profile: String, isEgress: Bool) -> [String] {
         var rules = [

@@ -18,6 +18,15 @@ package protocol LabNetwork: Sendable {
     /// Whether the router knows the way to the pods.
     var podsAreRoutable: Bool { get }
 
+    /// How kube-proxy works on its nodes.
+    var proxyMode: ProxyMode { get }
+    /// The iptables its parts prescribe; nil if either will do.
+    var backend: RuleBackend? { get }
+    /// Why it cannot be built here; nil if it can.
+    var obstacle: String? { get }
+
+    /// Changes what is built, before faults do.
+    func prepare(_ plan: inout ClusterPlan)
     /// Makes the node's devices and routes and connects its pods, whose namespaces are still empty.
     ///
     /// `eth0`, its addresses, the default route, the node's sysctls, and `lo` everywhere are there.
@@ -30,15 +39,29 @@ package protocol LabNetwork: Sendable {
 
 extension LabNetwork {
     package var isDualStack: Bool { families.count > 1 }
+    package var proxyMode: ProxyMode { .iptables }
+    package var backend: RuleBackend? { nil }
+    package var obstacle: String? { nil }
+    package func prepare(_ plan: inout ClusterPlan) {}
     package func sets(for node: NodePlan, _ plan: ClusterPlan) -> [String] { [] }
 }
+
+/// How kube-proxy directs Services (`proxyMode` of its configuration).
+package enum ProxyMode: String, Sendable, Hashable { case iptables, ipvs }
 
 /// The networks `clew-lab` knows.
 package enum NetworkCatalogue {
     package static let all: [any LabNetwork] = [
         HostGatewayNetwork(families: [.ipv4]), VXLANNetwork(families: [.ipv4]), UDPTunnelNetwork(), RoutedNetwork(),
-        HostGatewayNetwork(families: [.ipv4, .ipv6]), VXLANNetwork(families: [.ipv4, .ipv6]),
+        HostGatewayNetwork(families: [.ipv4, .ipv6]), VXLANNetwork(families: [.ipv4, .ipv6]), CNINetwork(),
+    ]
+    /// Those whose kernel modules a virtual machine has to bring.
+    package static let virtual: [any LabNetwork] = [
+        RoutedNetwork(isTunnelled: true), IPVSNetwork(RoutedNetwork(isTunnelled: true)),
+        IPVSNetwork(HostGatewayNetwork(families: [.ipv4])),
     ]
 
-    package static func network(named name: String) -> (any LabNetwork)? { all.first { $0.name == name } }
+    package static func network(named name: String) -> (any LabNetwork)? {
+        (all + virtual).first { $0.name == name }
+    }
 }

@@ -1,16 +1,24 @@
 package import ClewNet
 
-/// Calico's shape without encapsulation: a route a pod, no bridge, and the nodes' prefixes told by BGP.
+/// Calico's shape: a route a pod, no bridge, and the nodes' prefixes told by BGP.
+///
+/// Between nodes pods' packets go as they are, or with IP in IP by way of `tunl0` (`ipipMode: Always`).
 package struct RoutedNetwork: LabNetwork {
-    package init() {}
+    private let isTunnelled: Bool
 
-    package let name = "routed"
-    package let summary = "a /32 route to each pod's cali* device, other nodes' pods by BGP routes"
+    package init(isTunnelled: Bool = false) { self.isTunnelled = isTunnelled }
+
+    package var name: String { isTunnelled ? "ipip" : "routed" }
+    package var summary: String {
+        "a /32 route to each pod's cali* device, other nodes' pods "
+            + (isTunnelled ? "through tunl0 (IP in IP)" : "by BGP routes")
+    }
     package let families: [AddressFamily] = [.ipv4]
-    package let podMTU = 1500
+    package var podMTU: Int { isTunnelled ? 1480 : 1500 }
     package let isBridged = false
-    package let overlay: String? = nil
-    package let podsAreRoutable = true
+    package var overlay: String? { isTunnelled ? "tunl0" : nil }
+    package var podsAreRoutable: Bool { !isTunnelled }
+    package var backend: RuleBackend? { isTunnelled ? .legacy : nil }
 
     package func wire(_ node: LabNode, in lab: Lab) throws(SystemError) {
         let mtu = lab.plan.podMTU ?? podMTU
@@ -30,10 +38,18 @@ package struct RoutedNetwork: LabNetwork {
                 ("net/ipv4/conf/\(device)/forwarding", "1"),
             ]
         }
-        if let own = node.plan.podPrefix(.ipv4) { lines.append("route add blackhole \(own) proto bird") }
+        if let own = node.plan.podPrefix(.ipv4) {
+            lines.append("route add blackhole \(own) proto bird")
+            // The device is there as soon as the module is.
+            if isTunnelled {
+                lines += ["link set tunl0 mtu 1480 up", "addr add \(IPPrefix(host: own.address)) dev tunl0"]
+            }
+        }
         for other in lab.plan.nodes where other != node.plan {
             guard let far = other.podPrefix(.ipv4), let gateway = other.address(.ipv4) else { continue }
-            lines.append("route add \(far) via \(gateway) dev eth0 proto bird")
+            lines.append(
+                "route add \(far) via \(gateway) "
+                    + (isTunnelled ? "dev tunl0 onlink proto bird" : "dev eth0 proto bird"))
         }
         try node.namespace.ip(lines)
         try node.namespace.setSysctls(keys)
@@ -48,9 +64,11 @@ package struct RoutedNetwork: LabNetwork {
         ])
     }
 
-    package func sets(for node: NodePlan, _ plan: ClusterPlan) -> [String] { CalicoRules.sets }
+    package func sets(for node: NodePlan, _ plan: ClusterPlan) -> [String] {
+        CalicoRules.sets + (isTunnelled ? CalicoRules.hosts(plan.nodes) : [])
+    }
 
     package func rules(for node: NodePlan, _ plan: ClusterPlan, _ family: AddressFamily) -> [String] {
-        CalicoRules.text(for: plan.pods(on: node.name))
+        CalicoRules.text(for: plan.pods(on: node.name), isTunnelled: isTunnelled)
     }
 }

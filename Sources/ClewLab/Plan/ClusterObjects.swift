@@ -80,10 +80,11 @@ package enum ClusterObjects {
 
     private static func pod(_ pod: PodPlan, _ plan: ClusterPlan) -> JSONValue {
         let ports = pod.ports.map { port in
-            JSONValue.object([
-                ("name", .string(port.name)), ("containerPort", .number(Int(port.number))),
-                ("protocol", name(port.ipProtocol)),
-            ])
+            JSONValue.object(
+                [
+                    ("name", .string(port.name)), ("containerPort", .number(Int(port.number))),
+                    ("protocol", name(port.ipProtocol)),
+                ] + (port.hostPort.map { [("hostPort", .number(Int($0)))] } ?? []))
         }
         let host = plan.node(pod.node)?.addresses.first?.description
         return object(

@@ -104,6 +104,8 @@ package struct ContainerPort: Sendable, Hashable {
     package var name: String
     package var number: UInt16
     package var ipProtocol: IPProtocol
+    /// The port of the node that leads to it.
+    package var hostPort: UInt16?
 
     package init(_ name: String, _ number: UInt16, _ ipProtocol: IPProtocol) {
         self.name = name

@@ -83,6 +83,9 @@ struct SeenPacket {
             } else {
                 return nil
             }
+        case IPProtocol(rawValue: 4):
+            guard let inner = SeenPacket(body, isEncapsulated: true) else { return nil }
+            self = inner
         default: return nil
         }
     }

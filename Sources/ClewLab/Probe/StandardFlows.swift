@@ -15,6 +15,7 @@ package struct StandardFlows {
             builder.addClusterIPs()
             builder.addNodePorts()
             builder.addExternal()
+            builder.addHostPorts()
             builder.addDirect()
             return builder.flows
         }
@@ -89,6 +90,23 @@ package struct StandardFlows {
                     add(.outside, address, port.number, port.ipProtocol, label, via: "worker-b")
                     add(Self.web0, address, port.number, port.ipProtocol, label)
                     add(.node("worker-a"), address, port.number, port.ipProtocol, label)
+                }
+            }
+        }
+    }
+
+    private mutating func addHostPorts() {
+        for pod in lab.plan.pods {
+            guard let node = lab.plan.node(pod.node), let address = node.address(family) else { continue }
+            for port in pod.ports {
+                guard let number = port.hostPort else { continue }
+                let label = "\(pod.name) hostPort \(port.name)"
+                add(.outside, address, number, port.ipProtocol, label, via: node.name)
+                for from in [Self.web0, Self.web1, .pod(pod.name.description), .node(node.name), .node("worker-c")] {
+                    add(from, address, number, port.ipProtocol, label)
+                }
+                if family == .ipv4 {
+                    add(.node(node.name), IPAddress(v4: 127, 0, 0, 1), number, port.ipProtocol, label)
                 }
             }
         }

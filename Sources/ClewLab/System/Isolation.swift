@@ -8,11 +8,15 @@ import Glibc
 /// ends, `kill -9` included, the kernel ends every process in it, and with them the network namespaces. Code that
 /// runs elsewhere, as in a test, needs none of it: a `NetworkNamespace` has no name that could be left behind.
 package enum Isolation {
+    /// Whether this process is in them: set once, by `enter`, before the first thread.
+    package static var isEntered: Bool { getenv("CLEW_LAB_ISOLATED") != nil }
+
     /// Forks and returns in the isolated child only; must come before the first thread.
     package static func enter() throws(SystemError) {
         guard clew_isolate() == 0 else { throw .last("namespaces of its own (root is needed)") }
         mkdir("/run/netns", 0o755)
         guard clew_mount_tmpfs("/run/netns") == 0 else { throw .last("tmpfs on /run/netns") }
+        setenv("CLEW_LAB_ISOLATED", "1", 1)
         useOwnLockFile("/run/netns/.xtables.lock")
     }
 

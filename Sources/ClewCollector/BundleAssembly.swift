@@ -64,6 +64,9 @@ struct BundleAssembly {
         totalBytes += count
     }
 
+    /// The file that was added at a path.
+    func bytes(at path: String) -> [UInt8]? { indexOfPath[path].map { artifacts[$0].bytes } }
+
     private mutating func keep(path: String, bytes: consuming [UInt8]) {
         var place = path
         if path.hasSuffix(".gz"), !path.hasSuffix("/.gz"), path.utf8.count > 3 { place.removeLast(3) }

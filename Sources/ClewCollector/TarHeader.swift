@@ -21,6 +21,8 @@ struct TarHeader {
     let hasContent: Bool
     /// Bytes of content behind the header, as the field says.
     let size: Int
+    /// The name of what a link points to.
+    let linkName: [UInt8]
     /// A GNU sparse map goes on in the next block.
     let hasMoreSparseBlocks: Bool
 
@@ -44,6 +46,7 @@ struct TarHeader {
             case .file, .gnuLongName, .gnuLongLink, .pax, .globalPax, .gnuSparse, .information, .unknown: true
             }
         self.size = hasContent ? size : 0
+        linkName = Self.text(block[157..<257])
         hasMoreSparseBlocks = isGNU && kind == .gnuSparse && block[482] != 0
     }
 
@@ -112,6 +115,7 @@ struct TarHeader {
 /// The records of a pax extended header: `LENGTH KEY=VALUE\n`, as far as a bundle needs them.
 struct PaxRecords {
     var path: [UInt8]?
+    var linkPath: [UInt8]?
     var size: Int?
     var isSparse = false
 
@@ -137,6 +141,7 @@ struct PaxRecords {
         switch key {
         case "path":
             if !isSparse { path = Array(value) }
+        case "linkpath": linkPath = Array(value)
         case "GNU.sparse.name":
             path = Array(value)
             isSparse = true

@@ -9,6 +9,7 @@ struct TarReader<Source: ByteStream & ~Copyable>: ~Copyable {
     private let limits: BundleLimits
     /// What the extended headers say of the entry that follows them.
     private var pendingName: [UInt8]?
+    private var pendingLink: [UInt8]?
     private var pendingSize: Int?
     private var pendingIsSparse = false
     /// For messages: the entry that was read last.
@@ -47,19 +48,24 @@ struct TarReader<Source: ByteStream & ~Copyable>: ~Copyable {
         case .gnuLongName:
             let name = try extensionBytes(header)
             pendingName = Array(name.prefix { $0 != 0 })
-        case .gnuLongLink, .globalPax:
+        case .gnuLongLink:
+            let name = try extensionBytes(header)
+            pendingLink = Array(name.prefix { $0 != 0 })
+        case .globalPax:
             _ = try extensionBytes(header)
         case .pax:
             guard let records = PaxRecords(try extensionBytes(header)) else {
                 throw .damaged("a pax header cannot be read, \(place)")
             }
             pendingName = records.path ?? pendingName
+            pendingLink = records.linkPath ?? pendingLink
             pendingSize = records.size ?? pendingSize
             pendingIsSparse = records.isSparse
         case .file, .folder, .hardLink, .symbolicLink, .characterDevice, .blockDevice, .pipe, .gnuSparse,
             .information, .unknown:
             try takeEntry(header, into: &assembly)
             pendingName = nil
+            pendingLink = nil
             pendingSize = nil
             pendingIsSparse = false
         }
@@ -78,6 +84,7 @@ struct TarReader<Source: ByteStream & ~Copyable>: ~Copyable {
         if kind == .information { return try skipContent(size, in: &assembly) }
         let place = try ArtifactPath(archiveEntry: name)
         if header.hasMoreSparseBlocks { try skipSparseMap() }
+        if kind == .hardLink, try takeRepeated(place, link: pendingLink ?? header.linkName, into: &assembly) { return }
         guard kind == .file, !place.isHidden, !pendingIsSparse else {
             if let why = reasonToLeaveOut(kind), !place.isHidden { assembly.leftOut(place.text, why) }
             return try skipContent(size, in: &assembly)
@@ -95,6 +102,18 @@ struct TarReader<Source: ByteStream & ~Copyable>: ~Copyable {
         let bytes = try content(size, at: inside)
         try skipPadding(behind: size, at: inside)
         try assembly.add(path: place.text, bytes: bytes)
+    }
+
+    /// Takes a hard link to an earlier file of the archive for that file once more; false for any other.
+    private func takeRepeated(
+        _ place: ArtifactPath, link: [UInt8], into assembly: inout BundleAssembly
+    ) throws(BundleReadError.Reason) -> Bool {
+        guard !place.isHidden, !place.text.isEmpty,
+            let target = try? ArtifactPath(archiveEntry: String(decoding: link, as: UTF8.self)),
+            let bytes = assembly.bytes(at: target.text)
+        else { return false }
+        try assembly.add(path: place.text, bytes: bytes)
+        return true
     }
 
     private func reasonToLeaveOut(_ kind: TarHeader.Kind) -> String? {

@@ -4,12 +4,14 @@ import ClewReports
 /// `clew bundle`: what concerns a bundle itself.
 struct BundleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bundle", abstract: "Looks into a bundle.",
+        commandName: "bundle", abstract: "Looks into bundles, joins them and takes them apart.",
         discussion: """
             EXAMPLES:
               clew bundle show bundle.tar.gz
             """,
-        subcommands: [BundleShowCommand.self])
+        subcommands: [
+            BundleShowCommand.self, BundleValidateCommand.self, BundleMergeCommand.self, BundleSplitCommand.self,
+        ])
 }
 
 /// `clew bundle show`: what was read, and what could not be.

@@ -38,6 +38,9 @@ struct Output {
         _ = writeAll(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
+    /// Writes to standard error as it is, for a terminal.
+    static func errorBytes(_ text: String) { _ = writeAll(Array(text.utf8), to: STDERR_FILENO) }
+
     /// Writes all bytes; returns 0 or `errno`.
     private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
         bytes.withUnsafeBytes { buffer in

@@ -113,7 +113,7 @@ extension Tracer {
 
     /// `br_nf_pre_routing_finish`: a packet that DNAT gave a destination on the same bridge stays on it.
     ///
-    /// It was meant to need no ip_forward, and Linux 6.18 drops it without.
+    /// It was meant to need no ip_forward, and is dropped without.
     private mutating func goTranslated(
         _ state: WalkState, _ bridge: LinkIndex, from entry: BridgeEntry, _ namespace: CompiledNamespace
     ) {
@@ -137,9 +137,11 @@ extension Tracer {
         if state.packet.family == .ipv4, let device = namespace.link(bridge) {
             let (key, setting) = forwarding4(device, namespace)
             if let setting, setting.value == "0" {
-                doubt(
-                    "\(key) is 0: not every kernel bridges what DNAT sent to another pod then", source: setting.source,
-                    &state)
+                // `ip_route_input` gives a route that is an error, not an error (since Linux 3.6): the frame goes up.
+                end(
+                    state, .dropped, "\(key) is 0: what DNAT sent to another pod is not bridged then",
+                    source: setting.source, cause: .forwardingOff)
+                return
             }
         }
         forwardBridged(state, bridge, from: entry, to: hop.gateway ?? state.packet.destination, namespace)
@@ -267,12 +269,14 @@ extension Tracer {
         {
             return .host
         }
+        var isElsewhere = false
         for pod in world.pods(having: nextHop) {
             for number in world[pod].links.indices {
                 let own = LinkReference(namespace: pod, link: LinkIndex(rawValue: Int32(number)))
-                guard let peer = world.peers[own], peer.namespace == namespace.index,
-                    let link = namespace.link(peer.link), let name = namespace.link(bridge)?.name,
-                    link.master == name || link.port?.bridge == name
+                guard let peer = world.peers[own] else { continue }
+                isElsewhere = true
+                guard peer.namespace == namespace.index, let link = namespace.link(peer.link),
+                    let name = namespace.link(bridge)?.name, link.master == name || link.port?.bridge == name
                 else { continue }
                 return .pod(port: peer.link, peer: own)
             }
@@ -282,13 +286,22 @@ extension Tracer {
             if case .host(let node) = world.owner(of: nextHop), node != namespace.node {
                 return .uplink(attachment.port ?? bridge)
             }
-            return .inferred(attachment)
+            // A pod whose other end is plugged in elsewhere is not here, nor is anybody behind ports that are all known.
+            if !isElsewhere, !knowsEveryPort(of: bridge, namespace) { return .inferred(attachment) }
         }
         let uplink = namespace.ports(of: bridge).first { port in
             guard let kind = namespace.link(port)?.kind else { return false }
             return kind == .physical || kind == .bond || kind == .vlan
         }
         return uplink.map { .uplink($0) } ?? .nobody
+    }
+
+    /// Whether all that is plugged into a bridge was collected, and so is not what has an address nobody has.
+    private func knowsEveryPort(of bridge: LinkIndex, _ namespace: CompiledNamespace) -> Bool {
+        let ports = namespace.ports(of: bridge)
+        // Without ports it has no carrier; without a list of its ports it would have one.
+        guard !ports.isEmpty else { return namespace.link(bridge)?.hasCarrier == false }
+        return ports.allSatisfy { world.peers[LinkReference(namespace: namespace.index, link: $0)] != nil }
     }
 
     // MARK: - br_netfilter

@@ -27,6 +27,12 @@ extension Tracer {
         state.packet.hasUnknownInput = link == .none
         state.packet.hasUnknownOutput = false
         log(.enter(namespace.index, link), &state)
+        if let device = namespace.link(link), !device.isUp {
+            end(
+                state, .dropped, "\(device.name) of \(namespace.place) is down", source: device.source, cause: .linkDown
+            )
+            return
+        }
         doubtUnmodelledPaths(on: link, of: namespace, &state)
         doubtNeighborDiscovery(namespace, &state)
         // `ip6_rcv_core`

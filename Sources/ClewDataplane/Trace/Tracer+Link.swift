@@ -112,12 +112,24 @@ extension Tracer {
                 self.end(
                     state, .dropped, "\(silence): a proxy has to forward, and \(key) is 0", source: setting.source,
                     cause: .forwardingOff)
+            } else if nextHop.family == .ipv4, nextHop.isLinkLocal, let proxy = proxyOff(device, namespace) {
+                self.end(
+                    state, .dropped, "\(silence): \(proxy.key) is 0", source: proxy.sysctl.source, cause: .noAnswer)
             } else {
                 self.end(state, .dropped, silence, source: device.source, cause: .noAnswer)
             }
             return
         }
         receive(state, on: end.link, of: namespace)
+    }
+
+    /// The setting that keeps a device from proxy ARP; nil if it is on or not known.
+    private func proxyOff(_ device: Link, _ namespace: CompiledNamespace) -> (key: String, sysctl: Sysctl)? {
+        let key = "net.ipv4.conf.\(device.name).proxy_arp"
+        guard let sysctl = namespace.sysctl(key), sysctl.value == "0",
+            number("proxy_arp", of: device.name, namespace, combine: .or) == 0
+        else { return nil }
+        return (key, sysctl)
     }
 
     /// Whether a namespace answers ARP or neighbour solicitations for an address on a link (`arp_process`).
@@ -130,7 +142,9 @@ extension Tracer {
         let proxies = number(
             address.family == .ipv4 ? "proxy_arp" : "proxy_ndp", of: device.name, namespace, combine: .or,
             family: address.family == .ipv4 ? "ipv4" : "ipv6")
-        if proxies != 0 { return address.family == .ipv6 || proxies4(for: address, on: device, namespace) }
+        if proxies != 0 {
+            return address.family == .ipv6 || proxies4(for: address, from: state.packet.source, on: device, namespace)
+        }
         // Link-local gateways (169.254.1.1, fe80::…) answer by proxy or from the link's own MAC-derived address.
         if address.isLinkLocal {
             let key = "net.ipv4.conf.\(device.name).proxy_arp"
@@ -142,9 +156,14 @@ extension Tracer {
     }
 
     /// Proxy ARP answers only where the node would forward, and by another device (`arp_process`, `arp_fwd_proxy`).
-    private func proxies4(for address: IPAddress, on device: Link, _ namespace: CompiledNamespace) -> Bool {
+    ///
+    /// The route is that of a packet from who asks: policy rules can forbid it.
+    private func proxies4(
+        for address: IPAddress, from source: IPAddress?, on device: Link, _ namespace: CompiledNamespace
+    ) -> Bool {
         guard forwarding4(device, namespace).sysctl?.value != "0" else { return false }
         var query = RouteQuery(destination: address)
+        query.source = source
         query.inputLink = device.name
         guard case .found(let number) = namespace.router.lookUp(query) else { return false }
         let route = namespace.router.routes[number]
@@ -241,7 +260,7 @@ extension Tracer {
             let own = host.sysctl("net.ipv4.conf.\(device.name).proxy_arp"), host.router.isKnown(.ipv4)
         else { return }
         let isOn = number("proxy_arp", of: device.name, host, combine: .or) != 0
-        if isOn, proxies4(for: IPAddress(v4: 169, 254, 1, 1), on: device, host) { return }
+        if isOn, proxies4(for: IPAddress(v4: 169, 254, 1, 1), from: nil, on: device, host) { return }
         doubt(
             isOn
                 ? "\(device.name) answers for 169.254.1.1 only where \(host.node) would forward to it"

@@ -11,8 +11,9 @@ struct GroundBuilder {
         for (place, namespace) in lab.places {
             try namespace.setSysctls(sysctls(place))
             // Before Linux 6.10 it was one for all namespaces, and not theirs to set.
-            if try namespace.sysctl("net/ipv4/icmp_msgs_per_sec") != nil {
-                try namespace.setSysctl("net/ipv4/icmp_msgs_per_sec", "100000")
+            for key in ["net/ipv4/icmp_msgs_per_sec", "net/ipv4/icmp_msgs_burst"]
+            where try namespace.sysctl(key) != nil {
+                try namespace.setSysctl(key, "100000")
             }
             try namespace.ip(["link set lo up"])
         }

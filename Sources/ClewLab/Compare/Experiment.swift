@@ -61,9 +61,14 @@ package struct Experiment: Sendable {
     package func trace(_ flow: ProbeFlow) throws(SystemError) -> Trace { try flow.trace(in: dataplane) }
 
     /// The flows a user asks for in the words of `clew trace`, to be tried.
-    package func flows(from: String, to: String) throws(SystemError) -> [ProbeFlow] {
+    package func flows(from: String, to: String, sourcePort: UInt16? = nil, via: String? = nil) throws(SystemError)
+        -> [ProbeFlow]
+    {
         do throws(FlowError) {
-            return try FlowResolver(dataplane).flows(for: try FlowRequest(from: from, to: to)).map(probe)
+            var request = try FlowRequest(from: from, to: to)
+            request.sourcePort = sourcePort
+            request.via = via
+            return try FlowResolver(dataplane).flows(for: request).map(probe)
         } catch {
             throw .unusable(error.message)
         }
@@ -82,7 +87,7 @@ package struct Experiment: Sendable {
             via = node
         }
         return ProbeFlow(
-            from: place, source: place == .outside ? flow.source : nil,
+            from: place, source: place == .outside ? flow.source : nil, sourcePort: flow.sourcePort,
             to: SocketAddress(flow.destination, flow.destinationPort), flow.ipProtocol, flow.toText, via: via)
     }
 
@@ -124,6 +129,7 @@ extension ProbeFlow {
                 to: "\(destination)/\(ipProtocol)")
             request.via = via
             if from != .outside { request.source = source }
+            request.sourcePort = sourcePort
             let flows = try FlowResolver(dataplane).flows(for: request)
             guard let found = flows.first, flows.count == 1 else {
                 throw FlowError("'\(description)' is \(flows.count) flows")

@@ -88,11 +88,10 @@ package struct LabTrial {
         if let limit, limit < flows.count {
             flows = stride(from: 0, to: flows.count, by: max(1, flows.count / max(limit, 1))).map { flows[$0] }
         }
+        // The fault's own example is tried on the kernel too.
         if let fault {
-            let known = Set(flows.map { "\($0.from) \($0.destination) \($0.ipProtocol)" })
-            flows += try experiment.flows(from: fault.example.from, to: fault.example.to).filter {
-                !known.contains("\($0.from) \($0.destination) \($0.ipProtocol)")
-            }
+            let known = Set(flows.map(Self.key))
+            flows += try examples(fault, experiment).filter { !known.contains(Self.key($0)) }
         }
         var report = LabReport(network: network.name, backend: backend, fault: fault?.name ?? "-")
         var outcomes: Outcomes = [:]
@@ -130,10 +129,19 @@ package struct LabTrial {
         }
     }
 
+    private func examples(_ fault: Fault, _ experiment: Experiment) throws(SystemError) -> [ProbeFlow] {
+        try experiment.flows(
+            from: fault.example.from, to: fault.example.to, sourcePort: fault.sourcePort, via: fault.via)
+    }
+
+    /// What makes two flows the same, whatever they are called.
+    private static func key(_ flow: ProbeFlow) -> String {
+        "\(flow.from) \(flow.sourcePort ?? 0) \(flow.destination) \(flow.ipProtocol)"
+    }
+
     /// Whether Clew names the fault for its example.
     private func unsaid(_ fault: Fault, _ experiment: Experiment) throws(SystemError) -> [String] {
-        let flows = try experiment.flows(from: fault.example.from, to: fault.example.to)
-        guard let flow = flows.first else { return ["\(fault.example) is no flow"] }
+        guard let flow = try examples(fault, experiment).first else { return ["\(fault.example) is no flow"] }
         let trace = try experiment.trace(flow)
         guard trace.verdict == .fails || trace.verdict == .partly else {
             return ["\(flow.description): Clew says \(trace.verdict.rawValue)"]

@@ -10,6 +10,10 @@ package struct Fault: Sendable {
     package let mustSay: [String]
     /// A connection that fails because of it: from and to as `clew trace` takes them; `to` may be a Service.
     package let example: (from: String, to: String)
+    /// The source port of the example, where it matters.
+    package let sourcePort: UInt16?
+    /// The node where the example enters from outside, where that is not the one Clew would take.
+    package let via: String?
     /// Whether the fault can exist in a network.
     package let canExist: @Sendable (any LabNetwork) -> Bool
     /// Changes what is built.
@@ -19,6 +23,7 @@ package struct Fault: Sendable {
 
     package init(
         _ name: String, rows: [String], symptom: String, mustSay: [String], example: (from: String, to: String),
+        sourcePort: UInt16? = nil, via: String? = nil,
         in canExist: @escaping @Sendable (any LabNetwork) -> Bool = { _ in true },
         prepare: @escaping @Sendable (inout ClusterPlan) -> Void = { _ in },
         apply: @escaping @Sendable (Lab) throws(SystemError) -> Void = { _ throws(SystemError) in }
@@ -28,8 +33,18 @@ package struct Fault: Sendable {
         self.symptom = symptom
         self.mustSay = mustSay
         self.example = example
+        self.sourcePort = sourcePort
+        self.via = via
         self.canExist = canExist
         self.prepare = prepare
         self.apply = apply
+    }
+
+    /// The same in fewer networks.
+    func limited(to isPossible: @escaping @Sendable (any LabNetwork) -> Bool) -> Fault {
+        let canExist = canExist
+        return Fault(
+            name, rows: rows, symptom: symptom, mustSay: mustSay, example: example, sourcePort: sourcePort, via: via,
+            in: { isPossible($0) && canExist($0) }, prepare: prepare, apply: apply)
     }
 }

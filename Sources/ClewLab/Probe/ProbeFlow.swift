@@ -6,6 +6,8 @@ package struct ProbeFlow: Sendable, Hashable {
     package var from: LabPlace
     /// The address the client binds to; nil leaves it to the kernel.
     package var source: IPAddress?
+    /// The port the client binds to; nil leaves it to the kernel.
+    package var sourcePort: UInt16?
     package var destination: SocketAddress
     package var ipProtocol: IPProtocol
     /// For reports: `shop/api NodePort at worker-b`.
@@ -14,9 +16,10 @@ package struct ProbeFlow: Sendable, Hashable {
     package var via: String?
 
     package init(
-        from: LabPlace, source: IPAddress? = nil, to destination: SocketAddress, _ ipProtocol: IPProtocol,
-        _ label: String, via: String? = nil
+        from: LabPlace, source: IPAddress? = nil, sourcePort: UInt16? = nil, to destination: SocketAddress,
+        _ ipProtocol: IPProtocol, _ label: String, via: String? = nil
     ) {
+        self.sourcePort = sourcePort
         self.from = from
         self.source = source
         self.destination = destination
@@ -26,7 +29,7 @@ package struct ProbeFlow: Sendable, Hashable {
     }
 
     package var description: String {
-        "\(from)\(source.map { " (\($0))" } ?? "") → \(destination)/\(ipProtocol) \(label)"
+        "\(from)\(source.map { " (\($0))" } ?? "")\(sourcePort.map { " port \($0)" } ?? "") → \(destination)/\(ipProtocol) \(label)"
     }
 }
 

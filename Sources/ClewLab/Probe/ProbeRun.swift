@@ -98,8 +98,9 @@ private struct ProbeEngine: ~Copyable {
     private mutating func connect(_ index: Int) {
         let flow = clients[index].flow
         let socket = clients[index].socket
-        if let source = flow.source {
-            let code = SocketAddressStorage(source, 0).withPointer { bind(socket, $0, $1) }
+        if flow.source != nil || flow.sourcePort != nil {
+            let source = flow.source ?? .zero(flow.destination.address.family)
+            let code = SocketAddressStorage(source, flow.sourcePort ?? 0).withPointer { bind(socket, $0, $1) }
             if code != 0 { clients[index].outcome = .unreachable(errno: errno) }
         }
         guard clients[index].outcome == nil else { return }

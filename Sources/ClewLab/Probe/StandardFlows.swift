@@ -62,6 +62,7 @@ package struct StandardFlows {
                 for node in lab.plan.nodes {
                     add(.outside, node.address(family), number, port.ipProtocol, label, via: node.name)
                 }
+                add(Self.web0, lab.plan.node("worker-a")?.address(family), number, port.ipProtocol, label)
                 add(Self.web0, lab.plan.node("worker-b")?.address(family), number, port.ipProtocol, label)
                 add(.node("worker-a"), lab.plan.node("worker-a")?.address(family), number, port.ipProtocol, label)
                 add(.node("worker-a"), lab.plan.node("worker-b")?.address(family), number, port.ipProtocol, label)
@@ -112,6 +113,19 @@ package struct StandardFlows {
         }
     }
 
+    /// The port of a client of `dns-b` that has used it before.
+    package static let oldClientPort: UInt16 = 61_053
+
+    /// A client that sends from the port it always had, as resolvers and log shippers do.
+    private mutating func addOldClient() {
+        for service in lab.plan.services where service.name.name == "dns-b" {
+            flows.append(
+                ProbeFlow(
+                    from: Self.web0, sourcePort: Self.oldClientPort,
+                    to: SocketAddress(Addressing.service(service.number, family), 53), .udp, "shop/dns-b, old client"))
+        }
+    }
+
     private mutating func addDirect() {
         let pods: [(LabPlace, String, String)] = [
             (Self.web0, "api-0", "same node"), (Self.web0, "api-1", "other node"), (Self.web1, "web-0", "other node"),
@@ -128,6 +142,7 @@ package struct StandardFlows {
             add(.outside, lab.plan.node(name)?.address(family), 10250, .tcp, "kubelet of \(name)", via: name)
         }
         add(.node("worker-a"), lab.plan.node("worker-c")?.address(family), 10250, .tcp, "kubelet of worker-c")
+        addOldClient()
         let world = Addressing.outside(50, family)
         for from in [Self.web0, Self.web1, .node("worker-b")] { add(from, world, 443, .tcp, "the world") }
         add(Self.web0, world, 53, .udp, "the world")

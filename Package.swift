@@ -69,10 +69,12 @@ let package = Package(
             name: "clew-lab",
             dependencies: ["ClewLab", "ClewNet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
+        .target(name: "ClewExchange", dependencies: ["ClewParsers", "ClewBundle"], swiftSettings: strict),
         .executableTarget(
             name: "clew",
             dependencies: [
-                "ClewCollector", "ClewReports", "ClewCompare", "ClewIntent", "ClewChecks", "ClewDiagnostics",
+                "ClewExchange", "ClewCollector", "ClewReports", "ClewCompare", "ClewIntent", "ClewChecks",
+                "ClewDiagnostics",
                 "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -135,6 +137,9 @@ let package = Package(
             dependencies: [
                 "ClewTestSupport", "ClewChecks", "ClewDiagnostics", "ClewDataplane", "ClewParsers", "ClewSnapshot",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClewExchangeTests", dependencies: ["ClewTestSupport", "ClewExchange", "ClewBundle"],
             swiftSettings: strict),
         .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),
     ],

@@ -11,6 +11,7 @@ struct BundleCommand: ParsableCommand {
             """,
         subcommands: [
             BundleShowCommand.self, BundleValidateCommand.self, BundleMergeCommand.self, BundleSplitCommand.self,
+            BundleImportCommand.self,
         ])
 }
 

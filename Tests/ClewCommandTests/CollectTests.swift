@@ -21,8 +21,10 @@ import Testing
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = wrapper + ["sh", file]
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: output)
+        // One handle, so that neither writes over the other.
+        let handle = FileHandle(forWritingAtPath: output)
+        process.standardOutput = handle
+        process.standardError = handle
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         try process.run()
         process.waitUntilExit()
@@ -210,6 +212,48 @@ import Testing
         let made = Set(log.filter { $0.hasPrefix("POST ") }.map { $0.dropFirst(5) })
         let removed = Set(log.filter { $0.hasPrefix("DELETE ") }.map { $0.dropFirst(7) })
         #expect(made.isSubset(of: removed), "left: \(made.subtracting(removed)), killed after \(words)")
+    }
+
+    @Test func aDumpOfClusterInfoIsImported() throws {
+        let folder = try TemporaryFolder()
+        let output = try kubernetes(
+            """
+            kubectl cluster-info dump --all-namespaces --output-directory=dump >/dev/null
+            \(Command.path) bundle import dump -o imported.tar.gz; echo "code $?"
+            """, in: folder)
+        guard let output else { return }
+        #expect(output.contains("code 0"), "\(output)")
+        #expect(output.contains("cluster/nodes.json ← nodes.json (API objects)"), "\(output)")
+        #expect(output.contains("cluster/shop-pods.json ← shop/pods.json (API objects)"))
+        #expect(output.contains("not understood: shop/two-0/logs.txt"))
+        let archive = folder.path + "/imported.tar.gz"
+        let shown = try Command.run(["bundle", "show", archive]).output
+        #expect(shown.contains("every line read"), "\(shown)")
+        let trace = try Command.run(
+            ["trace", archive, "--from", "pod/shop/two-0", "--to", "pod/shop/three-0:80"])
+        #expect(!trace.error.contains("no pod"), "\(trace)")
+    }
+
+    @Test func aReportOfSosIsImported() throws {
+        guard isAble(root: true, "sos", "unshare", "ip") else { return }
+        let folder = try TemporaryFolder()
+        let output = try shell(
+            """
+            ip link set lo up; ip link add pod1 type veth peer name eth0; ip addr add 192.168.50.7/24 dev pod1
+            ip link set pod1 up; ip route add 10.9.0.0/16 via 192.168.50.1
+            mkdir tmp
+            sos report --batch --quiet -o networking,kernel,host -z gzip --tmp-dir \(folder.path)/tmp >/dev/null 2>&1
+            \(Command.path) bundle import tmp/*.tar.gz --node-name worker-a -o imported.tar.gz
+            """, in: folder, behind: ["unshare", "-n"])
+        #expect(
+            output.contains("nodes/worker-a/ip-route.txt ← sos_commands/networking/ip_route_show_table_all"),
+            "\(output)")
+        #expect(output.contains("nodes/worker-a/sysctl.txt ← sos_commands/kernel/sysctl_-a"))
+        #expect(output.contains(" files in sys/"))
+        let archive = folder.path + "/imported.tar.gz"
+        #expect(try Command.run(["bundle", "validate", archive]).output.contains("valid"))
+        let trace = try Command.run(["trace", archive, "--from", "node/worker-a", "--to", "10.9.1.1:80"])
+        #expect(trace.output.contains("10.9.0.0/16 via 192.168.50.1"), "\(trace)")
     }
 
     @Test func bundlesAreTakenApartAndJoined() throws {

@@ -76,7 +76,7 @@ enum KubeAPIServer {
                     return self.list(kind, query)
                 response = recorded.get(self.path) or recorded.get(self.path.split("?")[0])
                 if not response:
-                    return self.missing()
+                    return self.list_namespace()
                 headers = {"Content-Type": response["headers"].get("Content-Type", "application/json")}
                 self.answer(200, (response["body"] or "").encode(), headers)
 
@@ -94,6 +94,22 @@ enum KubeAPIServer {
                 body = {"kind": name[0], "apiVersion": name[1], "metadata": {"resourceVersion": "1"}, "items": found}
                 if "watch" in query:
                     return self.watch(name, found, "sendInitialEvents" in query)
+                self.answer(200, body)
+
+            def list_namespace(self):
+                """A list of one namespace, cut out of the recorded list of all; a log."""
+                head, _, rest = self.path.split("?")[0].partition("/namespaces/")
+                namespace, _, resource = rest.partition("/")
+                if resource.endswith("/log"):
+                    return self.answer(200, b"started\n", {"Content-Type": "text/plain"})
+                response = recorded.get(head + "/" + resource)
+                empty = {"replicationcontrollers": ("ReplicationControllerList", "v1"), "replicasets": ("ReplicaSetList", "apps/v1")}
+                if resource in empty:
+                    return self.answer(200, {"kind": empty[resource][0], "apiVersion": empty[resource][1], "items": []})
+                if not response:
+                    return self.missing()
+                body = json.loads(response["body"])
+                body["items"] = [item for item in body["items"] if item["metadata"].get("namespace") == namespace]
                 self.answer(200, body)
 
             def watch(self, name, found, is_list):

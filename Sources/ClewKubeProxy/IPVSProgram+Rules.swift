@@ -197,17 +197,21 @@ extension IPVSProgram {
         }
     }
 
-    /// For `iptables-restore --noflush`.
-    package var iptablesRestore: String {
+    /// For `iptables-restore --noflush`: jumps of base chains go before what is there.
+    package var iptablesRestore: String { rules(jumpsFirst: true) }
+
+    /// As `iptables-save` prints them on a node that has no other rules.
+    package var saveText: String { rules(jumpsFirst: false) }
+
+    private func rules(jumpsFirst: Bool) -> String {
         var text = ""
         for (table, chains) in [("filter", filter), ("nat", nat)] {
             text += "*\(table)\n"
             for chain in chains.keys.sorted() where chain.hasPrefix("KUBE-") { text += ":\(chain) - [0:0]\n" }
             for (chain, rules) in chains.sorted(by: { $0.key < $1.key }) {
-                let isOwn = chain.hasPrefix("KUBE-")
-                // Jumps of base chains go before what is there.
+                let isAppended = chain.hasPrefix("KUBE-") || !jumpsFirst
                 for (index, rule) in rules.enumerated() {
-                    text += "\(isOwn ? "-A \(chain)" : "-I \(chain) \(index + 1)") \(rule)\n"
+                    text += "\(isAppended ? "-A \(chain)" : "-I \(chain) \(index + 1)") \(rule)\n"
                 }
             }
             text += "COMMIT\n"

@@ -67,7 +67,7 @@ import Testing
         func rules(_ text: String) -> [String] {
             text.split(separator: "\n").map(String.init).filter { $0.hasPrefix("-A ") || $0.hasPrefix(":KUBE-") }
         }
-        let own = rules(program.iptablesRestore)
+        let own = rules(program.saveText)
         let recorded = rules(try text("iptables_save.txt"))
         #expect(Set(own).symmetricDifference(recorded).sorted() == [])
         #expect(own.count == recorded.count)

@@ -114,7 +114,7 @@ struct SmallCluster {
         if parameters.mode == .ipvs {
             let local = ["192.168.50.11", "10.244.1.1"].compactMap { IPAddress($0) }
             let program = IPVSProgram(intents, for: parameters, localAddresses: local, family: .ipv4)
-            text[folder + "iptables-save.txt"] = program.iptablesRestore
+            text[folder + "iptables-save.txt"] = program.saveText
             text[folder + "ipset-save.txt"] = program.ipsetRestore
             text[folder + "ipvsadm-save.txt"] = program.ipvsadmRestore
             if !parameters.version.filtersSourceRanges {

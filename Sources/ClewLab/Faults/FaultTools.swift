@@ -46,7 +46,14 @@ extension Lab {
     }
 }
 
+extension FaultCatalogue {
+    /// The default route's destination, by which `ip -batch` knows the family.
+    static func everything(_ family: AddressFamily) -> String { family == .ipv4 ? "0.0.0.0/0" : "::/0" }
+}
+
 extension LabNetwork {
+    /// Whether pods of other nodes see the node's address for the pod's (`ipMasq` of the CNI plugins).
+    var masqueradesPods: Bool { isBridged && !isFlannel }
     /// Whether flannel's chains are in the rules of its nodes.
     var isFlannel: Bool { isBridged && name.hasPrefix("bridge-") }
 }

@@ -119,8 +119,8 @@ extension FaultCatalogue {
             "localhost-nodeport", rows: ["CLEW-KPX019"],
             symptom: "a NodePort times out at 127.0.0.1; at the node's other addresses it answers",
             mustSay: ["route_localnet"], example: ("node/worker-b", "127.0.0.1:30022"),
-            // felix sets it for each pod's device.
-            in: { $0.isBridged },
+            // felix and the portmap plugin set it for single devices.
+            in: { $0.isFlannel },
             apply: { lab throws(SystemError) in
                 for node in lab.nodes { try node.namespace.setSysctl("net/ipv4/conf/all/route_localnet", "0") }
             }),

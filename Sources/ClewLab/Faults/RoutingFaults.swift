@@ -26,7 +26,7 @@ extension FaultCatalogue {
             symptom:
                 "pods of worker-a get no answer from pods of worker-b: their requests arrive, the answers do not return",
             mustSay: ["route"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
-            in: { $0.overlay != "flannel0" && !$0.podsAreRoutable },
+            in: { $0.overlay != "flannel0" && !$0.podsAreRoutable && !$0.masqueradesPods },
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     try lab.ip(on: "worker-b", ["route del \(try lab.podPrefix(ofNode: "worker-a", family))"])
@@ -47,7 +47,8 @@ extension FaultCatalogue {
         Fault(
             "next-hop-loop", rows: ["CLEW-RTE002"],
             symptom: "packets for worker-b's pods go back and forth between two nodes until their TTL ends",
-            mustSay: ["round"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: { $0.overlay == nil },
+            mustSay: ["round"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: { $0.overlay == nil && !$0.masqueradesPods },
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let pods = try lab.podPrefix(ofNode: "worker-b", family)
@@ -85,6 +86,7 @@ extension FaultCatalogue {
             "rp-filter-asymmetric", rows: ["CLEW-SYS004", "CLEW-RTE018"],
             symptom: "worker-b drops what comes from worker-a's pods: it would answer them by its second network",
             mustSay: ["rp_filter"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: { !$0.masqueradesPods },
             apply: { lab throws(SystemError) in
                 guard let worker = lab.node("worker-b") else { return }
                 let pods = try lab.podPrefix(ofNode: "worker-a", .ipv4)
@@ -114,7 +116,7 @@ extension FaultCatalogue {
                             // The way to the clients stays, as on a node whose administrator wrote its routes one by one.
                             "route add \(Addressing.network(of: Addressing.outside(0, family))) via "
                                 + "\(Addressing.router(family)) dev eth0",
-                            "\(family == .ipv4 ? "" : "-6 ")route del default",
+                            "route del \(everything(family))",
                         ])
                 }
             }),
@@ -125,13 +127,11 @@ extension FaultCatalogue {
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let pods = try lab.podPrefix(ofNode: "worker-a", family)
-                    let kind = family == .ipv4 ? "" : "-6 "
-                    try lab.ip(
-                        on: "worker-a",
-                        [
-                            "\(kind)route add prohibit default table 100",
-                            "\(kind)rule add from \(pods) lookup 100 pref 100",
-                        ])
+                    try lab.ip(on: "worker-a", ["route add prohibit \(everything(family)) table 100"])
+                    // A batch takes every rule for one of IPv4.
+                    try lab.node("worker-a")?.namespace.run(
+                        "ip", family == .ipv4 ? "-4" : "-6", "rule", "add", "from", "\(pods)", "lookup", "100", "pref",
+                        "100")
                 }
             }),
         Fault(

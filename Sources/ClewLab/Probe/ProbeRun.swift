@@ -86,7 +86,10 @@ private struct ProbeEngine: ~Copyable {
                 try flows.mapThrowing { flow throws(SystemError) in
                     let domain = flow.destination.address.family == .ipv4 ? AF_INET : AF_INET6
                     let kind = flow.ipProtocol == .tcp ? SOCK_STREAM.rawValue : SOCK_DGRAM.rawValue
-                    return try Socket(domain, CInt(kind)).release()
+                    let socket = try Socket(domain, CInt(kind))
+                    // Else a port bound in one family is taken in the other.
+                    if domain == AF_INET6 { try socket.set(CInt(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+                    return socket.release()
                 }
             }
             for (index, socket) in zip(indices, sockets) { clients[index].socket = socket }

@@ -3,30 +3,8 @@ package import ClewDiagnostics
 /// Every check there is.
 package enum CheckCatalogue {
     /// Sorted by code; causes of other findings need no order here, ``CheckRun`` folds them.
-    package static let all: [any Check] = [
-        BridgeNfCallOff(),
-        BrNetfilterNotLoaded(),
-        BridgeNfCall6Off(),
-        HairpinOff(),
-        ForwardPolicyDrop(),
-        RejectBeforeKube(),
-        InputBlocksClusterPort(),
-        DropRule(),
-        OutputBlock(),
-        ServiceEntryMissing(),
-        StaleReject(),
-        SvcNoEndpoints(),
-        SelectorMatchesNothing(),
-        PodsNotReady(),
-        TargetPortNotListened(),
-        NamedPortMissing(),
-        RouteMissing(),
-        TunnelEntryMissing(),
-        BlackholeRoute(),
-        IPForwardOff(),
-        InterfaceForwardingOff(),
-        ReversePathFilterStrict(),
-    ]
+    package static let all: [any Check] =
+        (objects + kubeProxy + ipvs + kernel + routing + bridge + firewall + conntrack + flannel + calico + normal)
 
     /// The check of a code, or of a name.
     package static func check(_ text: String) -> (any Check)? {

@@ -1,0 +1,11 @@
+import ClewDiagnostics
+
+extension CheckCatalogue {
+    /// Checks of the bridge and what CNI plugins plug into it, sorted by code.
+    static let bridge: [any Check] = [
+        BridgeNfCallOff(),
+        BrNetfilterNotLoaded(),
+        BridgeNfCall6Off(),
+        HairpinOff(),
+    ]
+}

@@ -1,0 +1,6 @@
+import ClewDiagnostics
+
+extension CheckCatalogue {
+    /// Checks of Calico's routing, sorted by code.
+    static let calico: [any Check] = []
+}

@@ -131,7 +131,7 @@ import Testing
         for (state, verdict) in results {
             if state.isUncertain { isUncertain = true }
             let share = shares.share(upTo: state.path)
-            let mark = state.current >= 0 ? state.connections[Int(state.current)].mark : 0
+            let mark = state.hasConnection ? state.connection.mark : 0
             let outcome = Outcome(
                 verdict: verdict, mark: state.packet.mark, destination: state.packet.destination,
                 port: state.packet.destinationPort, connectionMark: mark, tos: state.packet.tos)

@@ -39,6 +39,11 @@ final class CompiledNamespace: Sendable {
     /// Whether the order of base chains of equal priority matters and cannot be read from dumps.
     let hasAmbiguousOrder: Bool
     let ipSets: IPSetTable?
+    /// What sysctls say of each link.
+    let linkSettings: [LinkSettings]
+    /// Whether any sysctl of that family was collected.
+    let hasSettings4: Bool
+    let hasSettings6: Bool
     /// The bits of marks that matter here.
     let markMasks: MarkMasks
 
@@ -54,9 +59,12 @@ final class CompiledNamespace: Sendable {
         router = Self.router(state, links)
         ipSets = state.ipSets.map(IPSetTable.init)
         markMasks = MarkMasks(state)
+        linkSettings = links.map { LinkSettings(of: $0.name, state.sysctls) }
+        hasSettings4 = state.sysctls.keys.contains { $0.hasPrefix("net.ipv4.") }
+        hasSettings6 = state.sysctls.keys.contains { $0.hasPrefix("net.ipv6.") }
         let linkTexts = links.map(\.name)
         let sets = ipSets
-        let rules = state.ruleSets.map { CompiledRules($0, links: linkTexts, ipSets: sets) }
+        let rules = state.ruleSets.enumerated().map { CompiledRules($1, number: $0, links: linkTexts, ipSets: sets) }
         self.rules = rules
         let tracking = AddressFamily.allCases.filter { Self.tracksConnections(state, rules, $0) }
         let (first, cuts, ambiguous) = Self.hooks(rules, tracking, reversed: false)

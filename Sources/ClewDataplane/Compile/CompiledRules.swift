@@ -7,7 +7,9 @@ package import ClewSnapshot
 /// arrays would be counted at every access.
 package final class CompiledRules: Sendable {
     package let ruleSet: RuleSet
-    private let index: DispatchIndex
+    /// Its number in its namespace.
+    let index: RuleSetIndex
+    private let dispatch: DispatchIndex
     /// For every interned name that a rule uses as an interface: which links of the namespace it matches, as a bit per link.
     private let linkBits: [UInt64]
     private let linkWords: Int
@@ -18,9 +20,10 @@ package final class CompiledRules: Sendable {
     /// Indexes a rule set for a namespace whose links have these names, in the order of their indices.
     ///
     /// `ipSets` is `nil` where ipsets were not collected.
-    package init(_ ruleSet: RuleSet, links: [String], ipSets: IPSetTable?) {
+    package init(_ ruleSet: RuleSet, number: Int = 0, links: [String], ipSets: IPSetTable?) {
         self.ruleSet = ruleSet
-        index = DispatchIndex(ruleSet)
+        index = RuleSetIndex(rawValue: UInt16(truncatingIfNeeded: number))
+        dispatch = DispatchIndex(ruleSet)
         linkWords = max(1, (links.count + 63) / 64)
         linkBits = Self.linkBits(ruleSet, links, words: linkWords)
         var sets = [CompiledIPSet?](repeating: nil, count: ruleSet.names.count)
@@ -84,7 +87,7 @@ package final class CompiledRules: Sendable {
     package func firstCandidate(
         _ candidates: Range<UInt32>, in chain: ChainID, destination: IPAddress, ipProtocol: IPProtocol, port: UInt16
     ) -> UInt32 {
-        index.firstCandidate(candidates, in: chain, destination, ipProtocol, port)
+        dispatch.firstCandidate(candidates, in: chain, destination, ipProtocol, port)
     }
 
     /// The first rule of `candidates` that the index cannot rule out for packets to any of these destinations; `nil`: any port.
@@ -92,9 +95,9 @@ package final class CompiledRules: Sendable {
         _ candidates: Range<UInt32>, in chain: ChainID, destinations: ArraySlice<ValueRange>, ipProtocol: IPProtocol,
         port: UInt16?
     ) -> UInt32 {
-        index.firstCandidate(candidates, in: chain, destinations, ipProtocol, port)
+        dispatch.firstCandidate(candidates, in: chain, destinations, ipProtocol, port)
     }
 
     /// Whether a chain has an index; for tests and statistics.
-    package func isIndexed(_ chain: ChainID) -> Bool { index.isIndexed(chain) }
+    package func isIndexed(_ chain: ChainID) -> Bool { dispatch.isIndexed(chain) }
 }

@@ -23,7 +23,7 @@ extension PacketWalk {
         if let wanted = match.port, (wanted.value == found.virtual.port) == wanted.isNegated { return .no }
         // Only masquerading is walked.
         if let wanted = match.method, (wanted.value == .masquerade) == wanted.isNegated { return .no }
-        if let isReply = match.isReply, state.current < 0 || isReply != state.isReplyDirection { return .no }
+        if let isReply = match.isReply, !state.hasConnection || isReply != state.isReplyDirection { return .no }
         return match.controlPort == nil ? .yes : .unknown
     }
 }

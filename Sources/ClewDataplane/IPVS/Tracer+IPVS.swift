@@ -15,7 +15,7 @@ extension Tracer {
                 let before = packet.tuple
                 state.packet.source = connection.virtual.address
                 state.packet.sourcePort = connection.virtual.port
-                log(.translated(.ipvs, before: before, after: state.packet.tuple), &state)
+                interpreter.domain.translated(.ipvs, before, &state)
                 state.isVirtual = true
                 // `handle_response`: an answer is tracked no more than the request was.
                 if namespace.sysctl("net.ipv4.vs.conntrack")?.value == "0" { forgetTrack(&state) }
@@ -108,7 +108,7 @@ extension Tracer {
         state.packet.destinationPort = address.port
         state.isVirtual = true
         say(.ipvs, "IPVS gives \(virtual) to \(address)", real.source, &state)
-        log(.translated(.ipvs, before: before, after: state.packet.tuple), &state)
+        interpreter.domain.translated(.ipvs, before, &state)
         alterReply(address, namespace, &state)
         if namespace.router.isLocal(address.address) {
             scheduled.append((hook, state))
@@ -136,14 +136,14 @@ extension Tracer {
         if sysctl == nil {
             assume("net.ipv4.vs.conntrack of \(namespace.node) was not collected and is taken to be 1", &state)
         }
-        guard state.current >= 0 else { return }
-        state.connections[Int(state.current)].reply.source = real.address
-        state.connections[Int(state.current)].reply.sourcePort = real.port
+        guard state.hasConnection else { return }
+        state.connection.reply.source = real.address
+        state.connection.reply.sourcePort = real.port
     }
 
     /// `ip_vs_notrack`.
     private func forgetTrack(_ state: inout WalkState) {
-        state.current = -1
+        state.park()
         state.conntrackState = .untracked
     }
 

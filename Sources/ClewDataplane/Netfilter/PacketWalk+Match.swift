@@ -34,7 +34,7 @@ extension PacketWalk {
         case .icmp(let type, let first, let last): return icmp(type, first, last, packet)
         case .mark(let value, let mask): return Ternary(packet.mark & mask == value)
         case .connmark(let value, let mask):
-            return Ternary(state.current >= 0 && state.connections[Int(state.current)].mark & mask == value)
+            return Ternary(state.hasConnection && state.connection.mark & mask == value)
         case .conntrackState, .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort,
             .conntrackDirection:
             return conntrack(test, state, set)
@@ -130,7 +130,7 @@ extension PacketWalk {
     /// `xt_connmark.c` and nft's `ct` say no. `xt_conntrack.c` does too, but where `--ctstate` is asked along with other
     /// properties by one `-m`, that one alone decides.
     func withoutEntry(_ match: Match, _ state: WalkState) -> Bool? {
-        guard state.current < 0 else { return nil }
+        guard !state.hasConnection else { return nil }
         switch match.test {
         case .connmark: return false
         case .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort, .conntrackDirection:
@@ -141,7 +141,7 @@ extension PacketWalk {
 
     /// `xt_conntrack.c`: a packet without an entry is INVALID or UNTRACKED and has no other property.
     private func conntrack(_ test: MatchTest, _ state: WalkState, _ set: RuleSet) -> Ternary {
-        let connection = state.current >= 0 ? state.connections[Int(state.current)] : nil
+        let connection = state.hasConnection ? state.connection : nil
         if case .conntrackState(let wanted) = test {
             var own = state.conntrackState.isEmpty ? .invalid : state.conntrackState
             if let connection {

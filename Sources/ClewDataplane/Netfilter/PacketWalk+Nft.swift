@@ -5,7 +5,7 @@ extension PacketWalk {
     /// The value nf_tables loads for a field; `nil` where the packet has none, so that the expression breaks off.
     func value(_ field: NftField, _ state: WalkState) -> NftValue? {
         let packet = state.packet
-        let connection = state.current >= 0 ? state.connections[Int(state.current)] : nil
+        let connection = state.hasConnection ? state.connection : nil
         func port(_ port: UInt16) -> NftValue? { packet.ipProtocol.hasPorts ? .number(UInt64(port)) : nil }
         switch field {
         case .family: return .number(UInt64(packet.family.rawValue))
@@ -86,7 +86,7 @@ extension PacketWalk {
     func lacksOperand(_ test: MatchTest, _ state: WalkState, _ rules: CompiledRules) -> Bool {
         switch test {
         case .connmark, .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort, .conntrackDirection:
-            return state.current < 0
+            return !state.hasConnection
         case .nft(let pool):
             guard case .lookup(let fields, let masks, _) = rules.ruleSet.nft[Int(pool.rawValue)] else { return false }
             return key(fields, masks, state) == nil && !fields.map { missing($0, state) }.contains(.unknown)

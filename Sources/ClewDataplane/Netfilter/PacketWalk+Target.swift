@@ -26,7 +26,7 @@ extension PacketWalk {
             // Only before conntrack has seen the packet (`xt_CT.c`: "Previously seen (loopback)? Ignore").
             if state.conntrackState.isEmpty {
                 state.conntrackState = .untracked
-                state.current = -1
+                state.hasConnection = false
             }
             return .goOn
         case .tcpMSS:
@@ -74,16 +74,15 @@ extension PacketWalk {
     }
 
     private mutating func connmark(_ target: ConnmarkTarget, _ state: inout WalkState) {
-        guard state.current >= 0 else { return }
-        let number = Int(state.current)
+        guard state.hasConnection else { return }
         switch target {
         case .set(let value, let mask):
-            state.connections[number].mark = (state.connections[number].mark & ~mask) ^ value
+            state.connection.mark = (state.connection.mark & ~mask) ^ value
         case .save(let ctMask, let markMask):
-            state.connections[number].mark =
-                (state.connections[number].mark & ~ctMask) ^ (state.packet.mark & markMask)
+            state.connection.mark =
+                (state.connection.mark & ~ctMask) ^ (state.packet.mark & markMask)
         case .restore(let ctMask, let markMask):
-            state.packet.mark = (state.packet.mark & ~markMask) ^ (state.connections[number].mark & ctMask)
+            state.packet.mark = (state.packet.mark & ~markMask) ^ (state.connection.mark & ctMask)
             log(.marked(state.packet.mark), &state)
         }
     }
@@ -92,28 +91,27 @@ extension PacketWalk {
     mutating func translate(
         _ target: NATTarget, _ rule: RuleID, _ rules: CompiledRules, _ state: inout WalkState
     ) -> TargetEffect<WalkState> {
-        guard state.current >= 0 else { return .end(.accept) }
-        let number = Int(state.current)
-        var wanted = state.connections[number].reply.reversed
+        guard state.hasConnection else { return .end(.accept) }
+        var wanted = state.connection.reply.reversed
         switch target.kind {
-        case .destination, .redirect: return translateDestination(target, &wanted, number, rule, rules, &state)
-        case .source, .masquerade: return translateSource(target, &wanted, number, rule, rules, &state)
+        case .destination, .redirect: return translateDestination(target, &wanted, rule, rules, &state)
+        case .source, .masquerade: return translateSource(target, &wanted, rule, rules, &state)
         case .netmap:
             guard let network = target.addresses?.first, let length = target.netmapLength else { return .end(.unknown) }
             let mask = IPAddress.mask(length, network.family)
-            if state.connections[number].destinationSettled {
+            if state.connection.destinationSettled {
                 wanted.source = (network & mask) | (wanted.source & ~mask)
-                settleSource(wanted, number, &state)
+                settleSource(wanted, &state)
             } else {
                 wanted.destination = (network & mask) | (wanted.destination & ~mask)
-                settleDestination(wanted, number, &state)
+                settleDestination(wanted, &state)
             }
             return .end(.accept)
         }
     }
 
     private mutating func translateDestination(
-        _ target: NATTarget, _ wanted: inout ConntrackTuple, _ number: Int, _ rule: RuleID, _ rules: CompiledRules,
+        _ target: NATTarget, _ wanted: inout ConntrackTuple, _ rule: RuleID, _ rules: CompiledRules,
         _ state: inout WalkState
     ) -> TargetEffect<WalkState> {
         if target.kind == .redirect {
@@ -138,7 +136,7 @@ extension PacketWalk {
                 wanted.destinationPort = ports.first
             }
         }
-        settleDestination(wanted, number, &state)
+        settleDestination(wanted, &state)
         return .end(.accept)
     }
 
@@ -156,14 +154,14 @@ extension PacketWalk {
     }
 
     private mutating func translateSource(
-        _ target: NATTarget, _ wanted: inout ConntrackTuple, _ number: Int, _ rule: RuleID, _ rules: CompiledRules,
+        _ target: NATTarget, _ wanted: inout ConntrackTuple, _ rule: RuleID, _ rules: CompiledRules,
         _ state: inout WalkState
     ) -> TargetEffect<WalkState> {
         if target.kind == .masquerade {
             guard let address = masqueradeAddress(state) else {
                 doubt("the address MASQUERADE takes is not known", source: line(rule, rules), &state)
                 if state.outer.isEmpty { state.wasMasqueraded = true }
-                settleSource(wanted, number, &state)
+                settleSource(wanted, &state)
                 return .end(.accept)
             }
             wanted.source = address
@@ -186,27 +184,27 @@ extension PacketWalk {
                     source: line(rule, rules), &state)
             }
         }
-        settleSource(wanted, number, &state)
+        settleSource(wanted, &state)
         // The port that was drawn is not known, but that it changed is: of tens of thousands it is hardly the same.
         if target.choosesPort, wanted.ipProtocol.hasPorts || wanted.ipProtocol == .icmp || wanted.ipProtocol == .icmpv6
         {
-            state.connections[number].translatesSource = true
+            state.connection.translatesSource = true
         }
         return .end(.accept)
     }
 
-    private mutating func settleDestination(_ wanted: ConntrackTuple, _ number: Int, _ state: inout WalkState) {
-        let changed = wanted != state.connections[number].reply.reversed
-        state.connections[number].reply = wanted.reversed
-        state.connections[number].destinationSettled = true
-        state.connections[number].translatesDestination = changed
+    private mutating func settleDestination(_ wanted: ConntrackTuple, _ state: inout WalkState) {
+        let changed = wanted != state.connection.reply.reversed
+        state.connection.reply = wanted.reversed
+        state.connection.destinationSettled = true
+        state.connection.translatesDestination = changed
     }
 
-    private mutating func settleSource(_ wanted: ConntrackTuple, _ number: Int, _ state: inout WalkState) {
-        let changed = wanted != state.connections[number].reply.reversed
-        state.connections[number].reply = wanted.reversed
-        state.connections[number].sourceSettled = true
-        state.connections[number].translatesSource = changed
+    private mutating func settleSource(_ wanted: ConntrackTuple, _ state: inout WalkState) {
+        let changed = wanted != state.connection.reply.reversed
+        state.connection.reply = wanted.reversed
+        state.connection.sourceSettled = true
+        state.connection.translatesSource = changed
     }
 
     /// `nf_nat_masquerade.c`: what the kernel selects on the outgoing link, towards the next hop, in IPv6 the destination.

@@ -16,6 +16,8 @@ struct PacketWalk: PacketDomain {
     private(set) var noteRules: [Int32: (rules: CompiledRules, rule: RuleID)] = [:]
     /// Whether the packet has parted anywhere on its way: before that, no two are equal.
     private(set) var hasForked = false
+    /// Whether equal packets go on as one; without, a walk is slow and its answer the same.
+    var joinsEqual = true
     /// The rule before which the walk was given up first.
     private(set) var cutSource: SourceLine?
     /// Where equal states went on, in the chain being walked.
@@ -48,6 +50,7 @@ struct PacketWalk: PacketDomain {
     }
 
     mutating func hasPassed(_ position: WalkPosition, _ state: WalkState) -> Bool {
+        guard joinsEqual else { return false }
         let place = Passed(position: position, key: key(state))
         guard let first = passed[place] else {
             passed[place] = state.path
@@ -58,9 +61,11 @@ struct PacketWalk: PacketDomain {
     }
 
     mutating func merged(_ states: [WalkState]) -> [WalkState] {
-        guard states.count > 1 else { return states }
+        guard joinsEqual, states.count > 1, Self.mayBeEqual(states) else { return states }
         var first: [WalkKey: PathIndex] = [:]
+        first.reserveCapacity(states.count)
         var result: [WalkState] = []
+        result.reserveCapacity(states.count)
         for state in states {
             let key = key(state)
             if let known = first[key] {
@@ -73,10 +78,39 @@ struct PacketWalk: PacketDomain {
         return result
     }
 
+    /// Whether any two could be equal, by the fields that differ first.
+    private static func mayBeEqual(_ states: [WalkState]) -> Bool {
+        var marks: [UInt64] = []
+        marks.reserveCapacity(states.count)
+        for state in states {
+            let (packet, reply) = (state.packet, state.connection.reply)
+            var mark = packet.destination.low ^ packet.destination.high
+            func mix(_ word: UInt64) { mark = (mark ^ word) &* 0x9E37_79B9_7F4A_7C15 ^ mark >> 31 }
+            mix(packet.source.low)
+            mix(UInt64(packet.destinationPort) << 32 | UInt64(packet.sourcePort) << 16 | UInt64(reply.sourcePort))
+            mix(reply.source.low)
+            mix(reply.destination.low)
+            marks.append(mark)
+        }
+        marks.sort()
+        return zip(marks, marks.dropFirst()).contains { $0 == $1 }
+    }
+
     // MARK: - Path
 
     mutating func log(_ event: PathEvent, _ state: inout WalkState) {
         state.path = arena.append(event, to: state.path)
+    }
+
+    mutating func say(_ kind: Step.Kind, _ text: String, _ source: SourceLine?, _ state: inout WalkState) {
+        log(.said(arena.keep(Saying(kind: kind, text: text, source: source))), &state)
+    }
+
+    /// The packet had `before` for a tuple.
+    mutating func translated(_ kind: Translation.Kind, _ before: ConntrackTuple, _ state: inout WalkState) {
+        let index = arena.keep(before)
+        _ = arena.keep(state.packet.tuple)
+        log(.translated(kind, index), &state)
     }
 
     /// One of several ways begins, which the kernel picks with a chance of `numerator` in `denominator`.
@@ -104,11 +138,6 @@ struct PacketWalk: PacketDomain {
         let number = note(text, source: source)
         log(.uncertain(note: number), &state)
         state.isUncertain = true
-    }
-
-    private func ruleSetIndex(_ rules: CompiledRules) -> RuleSetIndex {
-        let index = namespace.rules.firstIndex { $0 === rules } ?? 0
-        return RuleSetIndex(rawValue: UInt16(truncatingIfNeeded: index))
     }
 
     private func source(of rule: RuleID, in rules: CompiledRules) -> SourceLine {
@@ -240,11 +269,11 @@ struct PacketWalk: PacketDomain {
         let mark = state.packet.mark
         log(
             .matched(
-                ruleSetIndex(rules), rule, chain, depth: UInt16(clamping: depth), skipped: skipped, mark: mark), &state)
+                rules.index, rule, chain, depth: UInt16(clamping: depth), skipped: skipped, mark: mark), &state)
     }
 
     mutating func policyApplied(_ accepts: Bool, of chain: ChainID, in rules: CompiledRules, _ state: inout WalkState) {
-        log(.policy(ruleSetIndex(rules), chain, accepts: accepts), &state)
+        log(.policy(rules.index, chain, accepts: accepts), &state)
     }
 
     mutating func lostTrack(_ reason: LostTrack, at rule: RuleID, of rules: CompiledRules, _ state: inout WalkState) {
@@ -274,47 +303,39 @@ struct PacketWalk: PacketDomain {
 
     /// `nf_conntrack_in`, `resolve_normal_ct` (`nf_conntrack_core.c`).
     mutating func lookUpConnection(_ hook: Hook, _ state: inout WalkState) {
-        if hook == .prerouting, state.current >= 0, world.isBroken(.loopbackForgets) { state.forgetConnection() }
+        if hook == .prerouting, state.hasConnection, world.isBroken(.loopbackForgets) { state.forgetConnection() }
         // Seen before (loopback), or not to be tracked.
         guard state.conntrackState.isEmpty else { return }
         let tuple = state.packet.tuple
-        for (number, connection) in state.connections.enumerated() where connection.namespace == namespace.index {
-            if connection.original == tuple {
-                attach(number, isReply: false, &state)
-                return
-            }
-            if connection.reply == tuple {
-                attach(number, isReply: true, &state)
-                return
-            }
+        for number in state.parked.indices where state.parked[number].namespace == namespace.index {
+            let isOriginal = state.parked[number].original == tuple
+            guard isOriginal || state.parked[number].reply == tuple else { continue }
+            attach(state.parked.remove(at: number), isReply: !isOriginal, &state)
+            return
         }
         if usesRecordedConnections, attachRecorded(tuple, &state) { return }
         guard opensConnection(state.packet) else {
             state.conntrackState = .invalid
             state.wasInvalid = true
-            log(.text(.conntrack, "no connection is known that this answers: INVALID", nil), &state)
+            log(.tracked(.invalid, arena.keep(tuple)), &state)
             return
         }
-        state.connections.append(Connection(namespace: namespace.index, opening: tuple))
-        state.current = Int32(state.connections.count - 1)
+        state.connection = Connection(namespace: namespace.index, opening: tuple)
+        state.hasConnection = true
         state.conntrackState = .new
         state.isReplyDirection = false
-        log(.text(.conntrack, "a new connection", nil), &state)
+        log(.tracked(.new, arena.keep(tuple)), &state)
     }
 
-    private mutating func attach(_ number: Int, isReply: Bool, _ state: inout WalkState) {
-        state.current = Int32(number)
+    private mutating func attach(_ connection: Connection, isReply: Bool, _ state: inout WalkState) {
+        state.connection = connection
+        state.hasConnection = true
         state.isReplyDirection = isReply
-        if isReply { state.connections[number].seenReply = true }
-        let connection = state.connections[number]
-        state.conntrackState = connection.seenReply ? .established : .new
+        if isReply { state.connection.seenReply = true }
+        state.conntrackState = state.connection.seenReply ? .established : .new
         let nat = connection.translatesDestination || connection.translatesSource
-        log(
-            .text(
-                .conntrack,
-                isReply
-                    ? "the answer to \(connection.original)\(nat ? ", translated back" : "")"
-                    : "known as \(connection.original)", nil), &state)
+        let result: ConntrackResult = isReply ? (nat ? .translatedAnswer : .answer) : .known
+        log(.tracked(result, arena.keep(connection.original)), &state)
     }
 
     /// An entry of the dump decides where the user asked about that very source port.
@@ -335,9 +356,8 @@ struct PacketWalk: PacketDomain {
             entry.reply.source != plain.source || entry.reply.sourcePort != plain.sourcePort
         connection.translatesSource =
             entry.reply.destination != plain.destination || entry.reply.destinationPort != plain.destinationPort
-        state.connections.append(connection)
-        log(.text(.conntrack, "the recorded entry \(entry.original) decides", entry.source), &state)
-        attach(state.connections.count - 1, isReply: entry.reply == tuple && entry.original != tuple, &state)
+        say(.conntrack, "the recorded entry \(entry.original) decides", entry.source, &state)
+        attach(connection, isReply: entry.reply == tuple && entry.original != tuple, &state)
         return true
     }
 
@@ -363,22 +383,22 @@ struct PacketWalk: PacketDomain {
     }
 
     func needsTranslation(_ hook: Hook, _ state: WalkState) -> Bool {
-        if state.current >= 0, world.isBroken(.translatesAgain) { return hook != .forward }
-        guard state.current >= 0, state.conntrackState == .new || state.conntrackState == .related else { return false }
-        let connection = state.connections[Int(state.current)]
-        guard !state.isReplyDirection else { return false }
+        if state.hasConnection, world.isBroken(.translatesAgain) { return hook != .forward }
+        guard state.hasConnection, state.conntrackState == .new || state.conntrackState == .related,
+            !state.isReplyDirection
+        else { return false }
         switch hook {
-        case .prerouting, .output: return !connection.destinationSettled
-        case .postrouting, .input: return !connection.sourceSettled
+        case .prerouting, .output: return !state.connection.destinationSettled
+        case .postrouting, .input: return !state.connection.sourceSettled
         case .forward: return false
         }
     }
 
     mutating func settleWithoutTranslation(_ hook: Hook, _ state: inout WalkState) {
-        guard state.current >= 0 else { return }
+        guard state.hasConnection else { return }
         switch hook {
-        case .prerouting, .output: state.connections[Int(state.current)].destinationSettled = true
-        case .postrouting, .input: state.connections[Int(state.current)].sourceSettled = true
+        case .prerouting, .output: state.connection.destinationSettled = true
+        case .postrouting, .input: state.connection.sourceSettled = true
         case .forward: break
         }
     }
@@ -389,7 +409,7 @@ struct PacketWalk: PacketDomain {
         let changesHops = new.family == .ipv6 && old.ttl != new.ttl
         guard old.mark != new.mark || old.tos != new.tos || changesHops else { return }
         guard !world.isBroken(.routesOnce) else { return }
-        state.reroutings.append(new)
+        state.reroute()
         state.hasNoWay = !findsWay(new)
     }
 
@@ -418,8 +438,8 @@ struct PacketWalk: PacketDomain {
 
     /// `nf_nat_packet`: which half is rewritten depends on the hook, and on the direction.
     mutating func rewrite(_ hook: Hook, _ state: inout WalkState) {
-        guard state.current >= 0 else { return }
-        let connection = state.connections[Int(state.current)]
+        guard state.hasConnection else { return }
+        let connection = state.connection
         let changesDestination = hook == .prerouting || hook == .output
         let applies =
             changesDestination != state.isReplyDirection
@@ -438,11 +458,11 @@ struct PacketWalk: PacketDomain {
         guard before != after else { return }
         // `nf_nat_ipv4_local_fn`: a new destination is routed anew, with the mark of this moment.
         if hook == .output, before.destination != after.destination, !world.isBroken(.routesOnce) {
-            state.reroutings.append(state.packet)
+            state.reroute()
             state.hasNoWay = !findsWay(state.packet)
         }
         let kind: Translation.Kind =
             changesDestination ? .dnat : (state.wasMasqueraded && !state.isReplyDirection ? .masquerade : .snat)
-        log(.translated(kind, before: before, after: after), &state)
+        translated(kind, before, &state)
     }
 }

@@ -46,6 +46,8 @@ package struct RuleInterpreter<Domain: PacketDomain> {
     private var threads: [Thread] = []
     /// Whether this walk has parted anywhere: before that there is nothing to join.
     private var hasForked = false
+    /// Whether the domain has been asked about any position of this walk.
+    private var hasAsked = false
     /// The numbers of frames made since then, so that equal ways back have equal numbers.
     private var frameNumbers: [Frame: Int32] = [:]
 
@@ -72,10 +74,13 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         threads.removeAll(keepingCapacity: true)
         if hasForked { frameNumbers.removeAll(keepingCapacity: true) }
         hasForked = false
+        hasAsked = false
         domain.beganWalk()
         threads.append(thread(state, entering: base, of: rules, frame: -1, depth: 0))
         while var thread = threads.popLast() {
             let isFull = results.count >= mostResults
+            let start = WalkPosition(chain: thread.chain, next: thread.next, frame: thread.frame, depth: thread.depth)
+            if thread.resumedMatch == 0, hasPassed(start, thread.state) { continue }
             while true {
                 let progress = isFull ? .lost : step(&thread, base: base, rules: rules)
                 if case .goesOn = progress { continue }
@@ -89,6 +94,13 @@ package struct RuleInterpreter<Domain: PacketDomain> {
             }
         }
         return results
+    }
+
+    /// Whether an equal state went on from there; not asked while no other thread can ever come there.
+    private mutating func hasPassed(_ position: WalkPosition, _ state: Domain.State) -> Bool {
+        guard hasForked, hasAsked || !threads.isEmpty else { return false }
+        hasAsked = true
+        return domain.hasPassed(position, state)
     }
 
     private func thread(
@@ -115,7 +127,7 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         let rule = rules.rule(id)
         let behind = WalkPosition(
             chain: thread.chain, next: thread.next, frame: thread.frame, depth: thread.depth)
-        let (matches, forks) = matches(rule, id, &thread, behind, rules)
+        let (matches, forks) = matches(rule, id, &thread, rules)
         if forks { allowance -= 4 }
         if matches {
             allowance -= 4
@@ -127,12 +139,12 @@ package struct RuleInterpreter<Domain: PacketDomain> {
                 return progress
             }
         }
-        return forks && domain.hasPassed(behind, thread.state) ? .joined : .goesOn
+        return forks && hasPassed(behind, thread.state) ? .joined : .goesOn
     }
 
     /// Parts the thread's state by every match of a rule; the packets that do not match go on as threads of their own.
     private mutating func matches(
-        _ rule: Rule, _ id: RuleID, _ thread: inout Thread, _ behind: WalkPosition, _ rules: CompiledRules
+        _ rule: Rule, _ id: RuleID, _ thread: inout Thread, _ rules: CompiledRules
     ) -> (matches: Bool, forks: Bool) {
         // A rule that does nothing but count or log has no effect that a fork could show.
         let hasEffect = rule.target.hasEffect
@@ -147,15 +159,14 @@ package struct RuleInterpreter<Domain: PacketDomain> {
             case .parts(let matching, let other), .fork(let matching, let other):
                 forks = true
                 hasForked = true
-                thread.state = matching
-                guard !domain.hasPassed(behind, other) else { continue }
                 var rest = thread
                 rest.state = other
                 threads.append(rest)
+                thread.state = matching
             case .several(let parts):
                 forks = true
                 hasForked = true
-                guard spread(parts, after: number, of: id, &thread, behind) else { return (false, true) }
+                guard spread(parts, after: number, of: id, &thread) else { return (false, true) }
             }
         }
         return (true, forks)
@@ -166,8 +177,7 @@ package struct RuleInterpreter<Domain: PacketDomain> {
     ///
     /// The first part that matches goes on in `thread`; without one, a part that does not match does: false.
     private mutating func spread(
-        _ parts: [(state: Domain.State, matches: Bool)], after number: UInt16, of id: RuleID, _ thread: inout Thread,
-        _ behind: WalkPosition
+        _ parts: [(state: Domain.State, matches: Bool)], after number: UInt16, of id: RuleID, _ thread: inout Thread
     ) -> Bool {
         let origin = thread
         let first = parts.firstIndex { $0.matches } ?? 0
@@ -176,7 +186,6 @@ package struct RuleInterpreter<Domain: PacketDomain> {
                 thread.state = part.state
                 continue
             }
-            guard part.matches || !domain.hasPassed(behind, part.state) else { continue }
             var own = origin
             own.state = part.state
             if part.matches {
@@ -214,14 +223,13 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         rules: CompiledRules
     ) -> Progress {
         if parts.count > 1 { hasForked = true }
-        let behind = WalkPosition(chain: origin.chain, next: origin.next, frame: origin.frame, depth: origin.depth)
         var going: [Thread] = []
         for part in parts {
             var own = origin
             own.state = part.state
             let progress: Progress =
                 switch part.decision {
-                case nil: parts.count > 1 && domain.hasPassed(behind, own.state) ? .joined : .goesOn
+                case nil: .goesOn
                 case .end(let verdict): .left(verdict)
                 case .jump(let chain): enter(chain, from: id, &own, returns: true, rules: rules)
                 case .goto(let chain): enter(chain, from: id, &own, returns: false, rules: rules)
@@ -284,10 +292,9 @@ package struct RuleInterpreter<Domain: PacketDomain> {
         thread.unmatchedFrom = frame.next
         thread.frame = frame.parent
         thread.depth = frame.depth
-        guard hasForked else { return .goesOn }
         let position = WalkPosition(
             chain: frame.chain, next: frame.next, frame: frame.parent, depth: frame.depth)
-        return domain.hasPassed(position, thread.state) ? .joined : .goesOn
+        return hasPassed(position, thread.state) ? .joined : .goesOn
     }
 }
 

@@ -117,8 +117,8 @@ extension ClassDomain {
             connection.isConfirmed = state.isConfirmed
             connection.translatesDestination = state.translatesDestination
             connection.translatesSource = state.translatesSource
-            single.connections = [connection]
-            single.current = 0
+            single.connection = connection
+            single.hasConnection = true
         }
         return single
     }

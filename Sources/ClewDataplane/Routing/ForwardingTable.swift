@@ -6,6 +6,11 @@ struct ForwardingTable: Sendable {
     private struct Key: Hashable {
         var network: IPAddress
         var length: UInt8
+
+        func hash(into hasher: inout Hasher) {
+            let mixed = (network.high ^ UInt64(length)) &* 0x9E37_79B9_7F4A_7C15
+            hasher.combine((mixed ^ mixed >> 29 ^ network.low) &* 0xBF58_476D_1CE4_E5B9)
+        }
     }
 
     private var routes: [Key: [Int]] = [:]

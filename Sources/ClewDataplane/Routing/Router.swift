@@ -7,6 +7,8 @@ struct Router: Sendable {
     private let tables: [AddressFamily: [RoutingTableID: ForwardingTable]]
     private let rules: [AddressFamily: [RoutingRule]]
     private let known: Set<AddressFamily>
+    /// Where every rule only names a table: those, in the order of the rules; by family, IPv4 first.
+    private let plainTables: [[ForwardingTable]?]
     private let ignoresLinkDown: Bool
     /// Names of links that are down; the kernel removes their routes, but a dump may be older.
     private let deadLinks: Set<String>
@@ -24,8 +26,15 @@ struct Router: Sendable {
         tables = indices.mapValues { $0.mapValues { ForwardingTable($0, of: routes) } }
         var rules: [AddressFamily: [RoutingRule]] = [:]
         for rule in state.routingRules { rules[rule.family, default: []].append(rule) }
-        self.rules = rules.mapValues { rules in
+        let sorted = rules.mapValues { rules in
             rules.enumerated().sorted { ($0.1.priority, $0.0) < ($1.1.priority, $1.0) }.map(\.1)
+        }
+        self.rules = sorted
+        let tables = self.tables
+        plainTables = [AddressFamily.ipv4, .ipv6].map { family in
+            guard known.contains(family) else { return nil }
+            let names = Self.plainTables(sorted[family] ?? [])
+            return names?.compactMap { tables[family]?[$0] }
         }
         ignoresLinkDown = state.sysctls["net.ipv4.conf.all.ignore_routes_with_linkdown"]?.value == "1"
         deadLinks = Set((state.links ?? []).filter { !$0.isUp }.map(\.name))
@@ -36,11 +45,33 @@ struct Router: Sendable {
         }
     }
 
+    /// The tables that rules without any condition name; `nil` where one has a condition, or does something else.
+    private static func plainTables(_ rules: [RoutingRule]) -> [RoutingTableID]? {
+        if rules.isEmpty { return [.local, .main, .default] }
+        var result: [RoutingTableID] = []
+        for rule in rules {
+            guard case .lookup(let table) = rule.action else { return nil }
+            var plain = RoutingRule(
+                family: rule.family, priority: rule.priority, action: rule.action, source: rule.source, text: rule.text)
+            plain.from = rule.from?.length == 0 ? rule.from : nil
+            plain.to = rule.to?.length == 0 ? rule.to : nil
+            guard rule == plain else { return nil }
+            result.append(table)
+        }
+        return result
+    }
+
     func isKnown(_ family: AddressFamily) -> Bool { known.contains(family) }
 
     /// `fib_lookup`: the rules in order, each naming a table.
     func lookUp(_ query: RouteQuery) -> RouteResult {
         let family = query.destination.family
+        if let tables = plainTables[family == .ipv4 ? 0 : 1] {
+            for table in tables {
+                if let hit = find(query, in: table, rule: nil) { return hit }
+            }
+            return .none
+        }
         guard known.contains(family) else { return .unknown("routes were not collected") }
         guard let list = rules[family], !list.isEmpty else {
             for table: RoutingTableID in [.local, .main, .default] {
@@ -73,7 +104,10 @@ struct Router: Sendable {
     }
 
     private func find(_ query: RouteQuery, in table: RoutingTableID, rule: RoutingRule?) -> RouteResult? {
-        guard let table = tables[query.destination.family]?[table] else { return nil }
+        tables[query.destination.family]?[table].flatMap { find(query, in: $0, rule: rule) }
+    }
+
+    private func find(_ query: RouteQuery, in table: ForwardingTable, rule: RoutingRule?) -> RouteResult? {
         let hit = table.first(to: query.destination) { usable(routes[$0], for: query) }
         guard let hit else { return nil }
         let route = routes[hit]
@@ -102,10 +136,11 @@ struct Router: Sendable {
 
     /// The ways a route leads that can be used, with their weights.
     func liveHops(_ route: Route, outputLink: String? = nil) -> [NextHop] {
-        route.nextHops.filter { hop in
+        func isLive(_ hop: NextHop) -> Bool {
             !hop.isDead && !(hop.isLinkDown && ignoresLinkDown) && !isDead(hop, route)
                 && (outputLink == nil || hop.device == nil || hop.device == outputLink)
         }
+        return route.nextHops.allSatisfy(isLive) ? route.nextHops : route.nextHops.filter(isLive)
     }
 
     private static func matches(_ rule: RoutingRule, _ query: RouteQuery) -> Ternary {

@@ -169,68 +169,6 @@ struct SetElement: Sendable, Hashable {
     var ipProtocol: IPProtocol
 }
 
-/// One branch on its way.
-struct WalkState: Sendable {
-    var packet: Packet
-    /// The last event of its path.
-    var path = PathIndex.root
-    var connections: [Connection] = []
-    var virtualConnections: [IPVSConnection] = []
-    var outer: [Encapsulated] = []
-    /// The entry of `connections` the packet belongs to, or -1.
-    var current: Int32 = -1
-    /// Exactly one of invalid, new, related, established, untracked; empty before conntrack has seen the packet.
-    var conntrackState: ConntrackStates = []
-    var isReplyDirection = false
-    /// The way back: the packet is the receiver's answer.
-    var isReply = false
-    /// Something on the way is not modelled, so that the end is not certain.
-    var isUncertain = false
-    /// It was not followed any further: the walk's bounds are reached.
-    var isCut = false
-    var wasMasqueraded = false
-    /// How often `recent` lists hold addresses, where rules have changed that on the way.
-    var recent: [RecentSighting: UInt32] = [:]
-    /// What rules have added to ipsets on the way (true), or taken from them.
-    var setChanges: [SetElement: Bool] = [:]
-    /// The ipsets that rules have changed on the way so that it cannot be told what they hold.
-    var changedSets: Set<String> = []
-    /// Conntrack somewhere could not tell what it, or the packet it answers, belongs to.
-    var wasInvalid = false
-    /// IPVS has handled it in this namespace (`skb->ipvs_property`).
-    var isVirtual = false
-    /// A bridge carried the packet past the conntrack entry that would have translated it.
-    var bypass: Bypass?
-    /// Where the request left the snapshot, for the answer to come in.
-    var exit: LinkReference?
-    /// Whom the packet is sent to on the outgoing link: the gateway, or the destination itself.
-    var nextHop: IPAddress?
-    /// The packet as it was each time that OUTPUT had it routed again (`ip_route_me_harder`).
-    var reroutings: [Packet] = []
-    /// The last of them found no way.
-    var hasNoWay = false
-    /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
-    var layer2Steps: UInt8 = 0
-
-    /// Where it has been, to see that it goes round before its TTL does.
-    var visits: [Visit] = []
-    /// The packet as it was first sent.
-    let opening: ConntrackTuple
-
-    init(packet: Packet) {
-        self.packet = packet
-        opening = packet.tuple
-    }
-
-    /// The link layer is left: the next namespace's conntrack sees a packet it does not know.
-    mutating func forgetConnection() {
-        current = -1
-        conntrackState = []
-        isReplyDirection = false
-        isVirtual = false
-    }
-}
-
 /// A packet coming in somewhere: the third time with the same headers and mark nothing new can happen to it.
 ///
 /// The first time may make a conntrack entry, the second meets it.

@@ -9,10 +9,10 @@ struct PathIndex: RawRepresentable, Sendable, Hashable, BitwiseCopyable {
 }
 
 /// Something that happened to a branch; kept small, and put into words only for the report.
-enum PathEvent: Sendable {
+enum PathEvent: Sendable, BitwiseCopyable {
     case enter(NamespaceIndex, LinkIndex)
-    /// A pod that was not collected, by its host and address.
-    case enterInferred(String, NamespaceIndex)
+    /// A pod that was not collected, by its host and address: a tuple's destination.
+    case enterInferred(TupleIndex, NamespaceIndex)
     case enterOutside
     case hook(Hook)
     case matched(RuleSetIndex, RuleID, ChainID, depth: UInt16, skipped: UInt32, mark: UInt32)
@@ -25,14 +25,37 @@ enum PathEvent: Sendable {
     case unknown(taken: Bool, note: Int32)
     case assumed(note: Int32)
     case uncertain(note: Int32)
-    case translated(Translation.Kind, before: ConntrackTuple, after: ConntrackTuple)
-    case text(Step.Kind, String, SourceLine?)
+    /// From one tuple to the one behind it.
+    case translated(Translation.Kind, TupleIndex)
+    /// What conntrack makes of the packet, and of which connection it is.
+    case tracked(ConntrackResult, TupleIndex)
+    /// Takes a route of the namespace.
+    case route(Int32)
+    /// One of ``PathArena/sayings``.
+    case said(Int32)
     case sent(LinkIndex)
-    case encapsulated(ConntrackTuple)
-    case decapsulated(ConntrackTuple)
+    case encapsulated(TupleIndex)
+    case decapsulated(TupleIndex)
     case turned
     /// The packet has come to its end, one way.
     case ended
+}
+
+/// The index of a tuple in its ``PathArena``.
+struct TupleIndex: RawRepresentable, Sendable, Hashable, BitwiseCopyable {
+    let rawValue: Int32
+}
+
+/// What conntrack finds for a packet.
+enum ConntrackResult: UInt8, Sendable, BitwiseCopyable {
+    case new, invalid, known, answer, translatedAnswer
+}
+
+/// Something that happened, in words.
+struct Saying: Sendable {
+    var kind: Step.Kind
+    var text: String
+    var source: SourceLine?
 }
 
 struct RuleSetIndex: RawRepresentable, Sendable, Hashable, BitwiseCopyable {
@@ -53,11 +76,36 @@ struct PathArena: Sendable {
     private(set) var events: [PathEvent] = []
     private(set) var parents: [PathIndex] = []
     private(set) var joins: [Join] = []
+    private(set) var tuples: [ConntrackTuple] = []
+    private(set) var sayings: [Saying] = []
 
     mutating func append(_ event: PathEvent, to parent: PathIndex) -> PathIndex {
         events.append(event)
         parents.append(parent)
         return PathIndex(rawValue: Int32(truncatingIfNeeded: events.count - 1))
+    }
+
+    /// Keeps a tuple for an event.
+    mutating func keep(_ tuple: ConntrackTuple) -> TupleIndex {
+        tuples.append(tuple)
+        return TupleIndex(rawValue: Int32(truncatingIfNeeded: tuples.count - 1))
+    }
+
+    /// Keeps words for an event.
+    mutating func keep(_ saying: Saying) -> Int32 {
+        sayings.append(saying)
+        return Int32(truncatingIfNeeded: sayings.count - 1)
+    }
+
+    subscript(_ index: TupleIndex) -> ConntrackTuple { tuples[Int(index.rawValue)] }
+
+    /// Forgets all, and keeps the memory.
+    mutating func removeAll() {
+        events.removeAll(keepingCapacity: true)
+        parents.removeAll(keepingCapacity: true)
+        joins.removeAll(keepingCapacity: true)
+        tuples.removeAll(keepingCapacity: true)
+        sayings.removeAll(keepingCapacity: true)
     }
 
     /// From here on the packet at `from` is that of `into`.

@@ -72,13 +72,13 @@ struct PathAccount {
         return step
     }
 
-    mutating func take(_ event: PathEvent) {
+    mutating func take(_ event: PathEvent, of arena: PathArena) {
         switch event {
         case .enter(let index, let link):
             let namespace = world[index]
             open(namespace, node: namespace.node, name: namespace.name, device: namespace.link(link)?.name)
-        case .enterInferred(let name, let host):
-            open(nil, node: world[host].node, name: name, device: nil)
+        case .enterInferred(let address, let host):
+            open(nil, node: world[host].node, name: world.podName(arena[address].destination), device: nil)
         case .enterOutside: open(nil, node: nil, name: "outside", device: nil)
         case .hook(let hook): self.hook = hook
         case .matched(let set, let rule, let chain, let depth, let skipped, let mark):
@@ -87,17 +87,25 @@ struct PathAccount {
             self.mark = mark
             if let last = current?.steps.indices.last { current?.steps[last].mark = mark }
         case .policy(let set, let chain, let accepts): policy(set, chain, accepts)
-        case .translated(let kind, let before, let after): translated(kind, before, after)
-        case .text(let kind, let text, let source):
+        case .translated(let kind, let before):
+            translated(kind, arena[before], arena[TupleIndex(rawValue: before.rawValue + 1)])
+        case .tracked(let result, let tuple): add(step(.conntrack, result.text(arena[tuple])))
+        case .route(let number):
+            hook = nil
+            if let route = namespace?.router.routes[Int(number)] { add(step(.route, route.text, route.source)) }
+        case .said(let number):
+            let saying = arena.sayings[Int(number)]
             // What happens between hooks belongs to none.
-            if kind == .route || kind == .socket || kind == .neighbor { hook = nil }
-            add(step(kind, text, source))
+            if saying.kind == .route || saying.kind == .socket || saying.kind == .neighbor { hook = nil }
+            add(step(saying.kind, saying.text, saying.source))
         case .sent(let link): current?.deviceOut = namespace?.link(link)?.name
-        case .encapsulated(let outer):
+        case .encapsulated(let index):
+            let outer = arena[index]
             add(step(.encapsulation, "wrapped: \(outer)"))
             innerTuples.append(tuple)
             tuple = outer
-        case .decapsulated(let inner):
+        case .decapsulated(let index):
+            let inner = arena[index]
             tuple = inner
             if !innerTuples.isEmpty { innerTuples.removeLast() }
             add(step(.encapsulation, "unwrapped: \(inner)"))
@@ -157,39 +165,78 @@ struct PathAccount {
     }
 }
 
+extension ConntrackResult {
+    fileprivate func text(_ tuple: ConntrackTuple) -> String {
+        switch self {
+        case .new: "a new connection"
+        case .invalid: "no connection is known that this answers: INVALID"
+        case .known: "known as \(tuple)"
+        case .answer: "the answer to \(tuple)"
+        case .translatedAnswer: "the answer to \(tuple), translated back"
+        }
+    }
+}
+
+extension World {
+    /// `pod NAMESPACE/NAME`, or `pod ADDRESS` where the API does not name it.
+    func podName(_ address: IPAddress) -> String {
+        podObject(having: address).map { "pod \($0.name)" } ?? "pod \(address)"
+    }
+}
+
 /// The accounts of several branches, made in one walk over the tree of their paths.
 struct PathAccounts {
-    private var accounts: [PathIndex: PathAccount] = [:]
-    private let empty: PathAccount
+    /// In the order of the leaves.
+    let accounts: [PathAccount]
 
     /// `beginning` is what all of them begin with.
     init(of leaves: [PathIndex], in arena: PathArena, beginning: PathAccount) {
-        empty = beginning
-        var children: [PathIndex: [PathIndex]] = [:]
-        var known: Set<PathIndex> = [.root]
-        for leaf in leaves {
-            var index = leaf
-            while known.insert(index).inserted {
-                children[arena.parent(of: index), default: []].append(index)
-                index = arena.parent(of: index)
+        // By event, one more than its position, the tree of the paths: its first child, and its next sibling.
+        var firstChild = [Int32](repeating: -1, count: arena.events.count + 1)
+        var nextSibling = [Int32](repeating: -1, count: arena.events.count + 1)
+        var isKnown = [Bool](repeating: false, count: arena.events.count + 1)
+        var number = [Int32](repeating: -1, count: arena.events.count + 1)
+        var doubles: [(leaf: Int, first: Int32)] = []
+        for (leaf, path) in leaves.enumerated() {
+            guard number[Int(path.rawValue) + 1] < 0 else {
+                doubles.append((leaf, number[Int(path.rawValue) + 1]))
+                continue
+            }
+            number[Int(path.rawValue) + 1] = Int32(truncatingIfNeeded: leaf)
+            var index = path
+            while index != .root, !isKnown[Int(index.rawValue) + 1] {
+                isKnown[Int(index.rawValue) + 1] = true
+                let parent = arena.parent(of: index)
+                nextSibling[Int(index.rawValue) + 1] = firstChild[Int(parent.rawValue) + 1]
+                firstChild[Int(parent.rawValue) + 1] = index.rawValue
+                index = parent
             }
         }
-        let wanted = Set(leaves)
-        var pending: [(index: PathIndex, account: PathAccount)] = (children[.root] ?? []).map { ($0, beginning) }
+        var accounts = [PathAccount](repeating: beginning, count: leaves.count)
+        var pending: [(index: Int32, account: PathAccount)] = []
+        func wait(from first: Int32, _ account: PathAccount) {
+            var child = first
+            while child >= 0 {
+                pending.append((child, account))
+                child = nextSibling[Int(child) + 1]
+            }
+        }
+        wait(from: firstChild[0], beginning)
         while var (index, account) = pending.popLast() {
             while true {
-                account.take(arena[index])
-                if wanted.contains(index) {
-                    accounts[index] = account
-                    accounts[index]?.close()
+                account.take(arena[PathIndex(rawValue: index)], of: arena)
+                let leaf = Int(number[Int(index) + 1])
+                if leaf >= 0 {
+                    accounts[leaf] = account
+                    accounts[leaf].close()
                 }
-                let next = children[index] ?? []
-                guard let first = next.first else { break }
-                for other in next.dropFirst() { pending.append((other, account)) }
-                index = first
+                let next = firstChild[Int(index) + 1]
+                guard next >= 0 else { break }
+                wait(from: nextSibling[Int(next) + 1], account)
+                index = next
             }
         }
+        for double in doubles { accounts[double.leaf] = accounts[Int(double.first)] }
+        self.accounts = accounts
     }
-
-    subscript(_ leaf: PathIndex) -> PathAccount { accounts[leaf] ?? empty }
 }

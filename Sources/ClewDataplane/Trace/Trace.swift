@@ -137,7 +137,7 @@ package struct Decision: Sendable, Hashable {
 
 /// A change of addresses.
 package struct Translation: Sendable, Hashable {
-    package enum Kind: String, Sendable, Hashable { case dnat, snat, masquerade, ipvs, redirect }
+    package enum Kind: String, Sendable, Hashable, BitwiseCopyable { case dnat, snat, masquerade, ipvs, redirect }
     package var node: String
     package var hook: Hook?
     package var kind: Kind

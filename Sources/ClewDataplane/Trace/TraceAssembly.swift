@@ -217,9 +217,10 @@ struct TraceAssembly {
         let most = max(24, Self.mostSteps / max(1, shown.count))
         let accounts = PathAccounts(
             of: shown.map { branches[$0.leaf].leaf }, in: tracer.interpreter.domain.arena,
-            beginning: PathAccount(world: world, opening: opening, mostSteps: most))
+            beginning: PathAccount(world: world, opening: opening, mostSteps: most)
+        ).accounts
         for index in shown.indices {
-            let account = accounts[branches[shown[index].leaf].leaf]
+            let account = accounts[index]
             shown[index].branch.hops = account.hops
             shown[index].branch.translations = account.translations
             shown[index].branch.reply?.hops = account.replyHops

@@ -235,8 +235,8 @@ extension Tracer {
 
     /// The pod's own address, before any source translation of this namespace.
     private func originAddress(_ state: WalkState) -> IPAddress? {
-        guard state.current >= 0 else { return nil }
-        let connection = state.connections[Int(state.current)]
+        guard state.hasConnection else { return nil }
+        let connection = state.connection
         return state.isReplyDirection ? connection.reply.source : connection.original.source
     }
 
@@ -346,7 +346,7 @@ extension Tracer {
         _ state: inout WalkState
     ) {
         let tuple = state.packet.tuple
-        let waiting = state.connections.contains {
+        let waiting = state.parked.contains {
             $0.namespace == namespace.index && $0.reply == tuple && ($0.translatesDestination || $0.translatesSource)
         }
         if waiting {

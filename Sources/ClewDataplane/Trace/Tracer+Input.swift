@@ -101,7 +101,7 @@ extension Tracer {
             var state = state
             if route.type == .unicast, !mayForward(&state, device, namespace) { return }
             if route.type == .local || route.type == .unicast, !passesSourceCheck(state, device, namespace) { return }
-            for (routed, way) in follow(route, state, namespace, isOutput: false) {
+            for (routed, way) in follow(number, state, namespace, isOutput: false) {
                 switch way {
                 case .local: deliverLocally(routed, namespace)
                 case .out(let link, let nextHop, let mtu):
@@ -163,9 +163,8 @@ extension Tracer {
             // `ip6_forward`, since Linux 6.17.
             if namespace.sysctl("net.ipv6.conf.\(device.name).force_forwarding")?.value == "1" { return true }
         }
-        let family = state.packet.family == .ipv4 ? "ipv4" : "ipv6"
         if value == nil,
-            namespace.state.sysctls.keys.contains(where: { $0.hasPrefix("net.\(family).") })
+            state.packet.family == .ipv4 ? namespace.hasSettings4 : namespace.hasSettings6
         {
             doubt("\(key) of \(namespace.place) is missing among the keys that were collected", &state)
         }
@@ -178,12 +177,8 @@ extension Tracer {
 
     /// The setting that says whether IPv4 packets from a link are forwarded; `nil` where none was collected.
     func forwarding4(_ device: Link, _ namespace: CompiledNamespace) -> (key: String, sysctl: Sysctl?) {
-        let own = "net.ipv4.conf.\(device.name).forwarding"
-        // procps prints a dot in an interface name as a slash.
-        let slashed = "net.ipv4.conf.\(device.name.map { $0 == "." ? "/" : String($0) }.joined()).forwarding"
-        if let setting = namespace.sysctl(own) ?? namespace.sysctl(slashed) { return (own, setting) }
-        let key = "net.ipv4.ip_forward"
-        return (key, namespace.sysctl(key) ?? namespace.sysctl("net.ipv4.conf.all.forwarding"))
+        let settings = namespace.settings(of: device)
+        return (settings.forwardingKey, settings.forwarding)
     }
 
     /// `fib_validate_source` (`fib_frontend.c`): a local source, and rp_filter.
@@ -192,7 +187,7 @@ extension Tracer {
     mutating func passesSourceCheck(_ state: WalkState, _ device: Link, _ namespace: CompiledNamespace) -> Bool {
         let packet = state.packet
         guard packet.family == .ipv4, !packet.source.isZero else { return true }
-        let mode = number("rp_filter", of: device.name, namespace, combine: .max)
+        let mode = namespace.settings(of: device).reversePathFilter
         if namespace.router.isLocal(packet.source), !packet.source.isLoopback {
             if setting("accept_local", of: device.name, namespace, combine: .or) { return true }
             end(
@@ -252,6 +247,10 @@ extension Tracer {
     mutating func deliverLocally(_ state: WalkState, _ namespace: CompiledNamespace) {
         for passed in traverse(.input, namespace, state) {
             var passed = confirmed(passed)
+            if staysLocal {
+                leaveWalk(passed, .delivered)
+                continue
+            }
             if decapsulate(passed, namespace) { continue }
             handToSocket(&passed, namespace)
         }

@@ -12,6 +12,7 @@ extension Tracer {
             return
         }
         log(.sent(link), &state)
+        if staysLocal { return leaveWalk(state, .leavesSnapshot) }
         guard device.isUp else {
             end(
                 state, .dropped, "\(device.name) on \(namespace.place) is down", source: device.source, cause: .linkDown
@@ -185,15 +186,21 @@ extension Tracer {
             )
             return
         }
-        log(.enterInferred(podName(address), host.index), &state)
+        log(.enterInferred(keepAddress(address, state), host.index), &state)
         assumePod(address, attachment, host, &state)
+        let name = podName(address)
         end(
-            state, .delivered, "delivered to \(podName(address)) on \(host.node)",
+            state, .delivered, "delivered to \(name) on \(host.node)",
             place: .inferredPod(attachment, address))
     }
 
-    func podName(_ address: IPAddress) -> String {
-        world.podObject(having: address).map { "pod \($0.name)" } ?? "pod \(address)"
+    func podName(_ address: IPAddress) -> String { world.podName(address) }
+
+    /// A tuple with that destination, for an event.
+    private mutating func keepAddress(_ address: IPAddress, _ state: WalkState) -> TupleIndex {
+        var tuple = state.packet.tuple
+        tuple.destination = address
+        return keep(tuple)
     }
 
     private mutating func assumePod(
@@ -225,11 +232,12 @@ extension Tracer {
         let host = world[attachment.host]
         move(to: host)
         var state = state
-        log(.enterInferred(podName(address), host.index), &state)
+        log(.enterInferred(keepAddress(address, state), host.index), &state)
         if state.packet.destination == address {
             // Its own address: the packet does not leave the pod.
+            let name = podName(address)
             end(
-                state, .delivered, "delivered to \(podName(address)) on \(host.node)",
+                state, .delivered, "delivered to \(name) on \(host.node)",
                 place: .inferredPod(attachment, address))
             return
         }

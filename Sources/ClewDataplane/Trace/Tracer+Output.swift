@@ -36,18 +36,18 @@ extension Tracer {
         guard !isSpent else { return cut(state) }
         var state = state
         apply(way, namespace, &state)
-        state.reroutings = []
+        state.isRerouted = false
         state.hasNoWay = false
         for passed in traverse(.output, namespace, state) {
             var passed = passed
-            guard let last = passed.reroutings.popLast() else {
+            guard passed.isRerouted else {
                 leave(passed, way, namespace)
                 continue
             }
             passed.packet.output = .none
             // An earlier look-up that found no way has lost the packet there and then.
-            passed.reroutings = []
-            for (rerouted, way) in routeOutput(passed, namespace, as: last) {
+            passed.isRerouted = false
+            for (rerouted, way) in routeOutput(passed, namespace, as: passed.rerouted) {
                 var rerouted = rerouted
                 apply(way, namespace, &rerouted)
                 leave(rerouted, way, namespace)
@@ -96,9 +96,9 @@ extension Tracer {
 
     /// `nf_conntrack_confirm`.
     func confirmed(_ state: WalkState) -> WalkState {
-        guard state.current >= 0 else { return state }
+        guard state.hasConnection else { return state }
         var state = state
-        state.connections[Int(state.current)].isConfirmed = true
+        state.connection.isConfirmed = true
         return state
     }
 
@@ -132,7 +132,7 @@ extension Tracer {
                 source: rule.source, text: rule.text, cause: .refusingRoute)
             return []
         case .found(let number):
-            return follow(namespace.router.routes[number], state, namespace, isOutput: true)
+            return follow(number, state, namespace, isOutput: true)
         }
     }
 
@@ -155,13 +155,14 @@ extension Tracer {
 
     /// Takes a route: every next hop of it, with its share.
     mutating func follow(
-        _ route: Route, _ state: WalkState, _ namespace: CompiledNamespace, isOutput: Bool
+        _ number: Int, _ state: WalkState, _ namespace: CompiledNamespace, isOutput: Bool
     ) -> [(WalkState, Way)] {
+        let route = namespace.router.routes[number]
         var state = state
         let packet = state.packet
         switch route.type {
         case .local, .anycast:
-            say(.route, route.text, route.source, &state)
+            log(.route(Int32(truncatingIfNeeded: number)), &state)
             return [(state, .local)]
         case .broadcast, .multicast:
             doubt("broadcast and multicast are not modelled", source: route.source, &state)
@@ -191,7 +192,7 @@ extension Tracer {
         for hop in hops {
             var own = state
             if hops.count > 1 { interpreter.domain.part(UInt64(hop.weight), of: total, &own) }
-            say(.route, route.text, route.source, &own)
+            log(.route(Int32(truncatingIfNeeded: number)), &own)
             if let way = way(hop, route, namespace, isOutput: isOutput, &own) { result.append((own, way)) }
         }
         return result

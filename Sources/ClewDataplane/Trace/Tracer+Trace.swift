@@ -17,8 +17,13 @@ extension Tracer {
         return trace.agreeing(with: other.run())
     }
 
-    /// There, and for every end that was reached, back, and there once more.
     mutating func run() -> Trace {
+        let branches = branches()
+        return TraceAssembly(tracer: self, branches: branches).trace()
+    }
+
+    /// There, and for every end that was reached, back, and there once more.
+    mutating func branches() -> [WalkedBranch] {
         var (there, back, again) = (WalkBounds(), WalkBounds(), WalkBounds())
         walk(within: &there) { $0.start() }
         var branches: [WalkedBranch] = []
@@ -34,7 +39,7 @@ extension Tracer {
                 branches.append(branch)
             }
         }
-        return TraceAssembly(tracer: self, branches: branches).trace()
+        return branches
     }
 
     // MARK: - There
@@ -72,7 +77,8 @@ extension Tracer {
                 destinationPort: flow.destinationPort) ?? ownSource(namespace)
         else {
             let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family)), flow.header))
-            end(state, .noRoute, "no route on \(namespace.place) to \(flow.destination)", cause: .noRoute)
+            let destination = flow.destination
+            end(state, .noRoute, "no route on \(namespace.place) to \(destination)", cause: .noRoute)
             return
         }
         sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source), flow.header)), from: namespace)

@@ -19,6 +19,9 @@ struct Tracer {
     /// Where packets of the walk have arrived, by which equal ones are found.
     var arrivals: [Arrival: (path: PathIndex, isDone: Bool)] = [:]
     var endPaths: [EndKey: PathIndex] = [:]
+    /// The walk ends where the packet leaves the namespace it is in (``LocalWalk``); how it did so.
+    let staysLocal: Bool
+    var localEnds: [LocalEnd] = []
     /// What the walk began with, and the number of events it ends at.
     var left = WalkBounds()
     var lastEvent = 0
@@ -27,11 +30,12 @@ struct Tracer {
     /// Frames carried by bridges in a row before it is called a loop.
     static var mostLayer2Steps: UInt8 { 24 }
 
-    init?(world: World, flow: Flow, isReversed: Bool = false) {
+    init?(world: World, flow: Flow, isReversed: Bool = false, staysLocal: Bool = false) {
         guard let first = world.namespaces.first else { return nil }
         self.world = world
         self.flow = flow
         self.isReversed = isReversed
+        self.staysLocal = staysLocal
         interpreter = RuleInterpreter(domain: PacketWalk(world: world, namespace: first))
         interpreter.domain.usesRecordedConnections = flow.sourcePort != nil
     }
@@ -40,11 +44,13 @@ struct Tracer {
 
     /// Records how a branch ended.
     mutating func end(
-        _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace = .nowhere,
-        source: SourceLine? = nil, text: String? = nil, cause: LossCause = .other
+        _ state: WalkState, _ disposition: Disposition, _ reason: @autoclosure () -> String,
+        place: EndPlace = .nowhere, source: SourceLine? = nil, text: @autoclosure () -> String? = nil,
+        cause: LossCause = .other
     ) {
+        if staysLocal { return leaveWalk(state, disposition) }
         guard ends.count < left.ends else { return cut(state) }
-        conclude(state, disposition, reason, place: place, source: source, text: text, cause: cause)
+        conclude(state, disposition, reason(), place: place, source: source, text: text(), cause: cause)
     }
 
     /// An end, or one more way to one that is known.
@@ -54,7 +60,7 @@ struct Tracer {
     ) {
         let decision = Decision(
             node: interpreter.domain.namespace.node, source: source, text: text ?? reason, cause: cause)
-        if interpreter.domain.hasForked {
+        if interpreter.domain.hasForked, interpreter.domain.joinsEqual {
             let key = EndKey(
                 disposition: disposition, reason: reason, decision: decision, place: place,
                 key: WalkKey(ended: state, of: world))
@@ -73,8 +79,10 @@ struct Tracer {
     mutating func log(_ event: PathEvent, _ state: inout WalkState) { interpreter.domain.log(event, &state) }
 
     mutating func say(_ kind: Step.Kind, _ text: String, _ source: SourceLine? = nil, _ state: inout WalkState) {
-        interpreter.domain.log(.text(kind, text, source), &state)
+        interpreter.domain.say(kind, text, source, &state)
     }
+
+    mutating func keep(_ tuple: ConntrackTuple) -> TupleIndex { interpreter.domain.arena.keep(tuple) }
 
     mutating func assume(_ text: String, source: SourceLine? = nil, _ state: inout WalkState) {
         interpreter.domain.assume(text, source: source, &state)
@@ -129,7 +137,7 @@ struct Tracer {
                 endByRule(state, .rejected, "rejected with \(type.name(state.packet.family))", namespace)
             case .unknown: endByDoubt(state, namespace)
             // The look-up says why, and ends the branch.
-            case .noWay: _ = routeOutput(state, namespace, as: state.reroutings.last)
+            case .noWay: _ = routeOutput(state, namespace, as: state.rerouted)
             }
         }
         return passed

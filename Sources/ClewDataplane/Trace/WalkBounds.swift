@@ -49,6 +49,7 @@ extension Tracer {
 
     /// A packet that is not followed any further; all of them have one end.
     mutating func cut(_ state: WalkState) {
+        if staysLocal { return leaveWalk(state, .indeterminate) }
         if let cutPath {
             interpreter.domain.arena.join(state.path, into: cutPath)
             return
@@ -86,7 +87,7 @@ extension Tracer {
     ///
     /// False: what became of that one becomes of this one.
     mutating func begins(_ point: Arrival.Point, _ namespace: CompiledNamespace, _ state: WalkState) -> Arrival?? {
-        guard interpreter.domain.hasForked else { return .some(nil) }
+        guard interpreter.domain.hasForked, interpreter.domain.joinsEqual else { return .some(nil) }
         let arrival = Arrival(
             point: point, namespace: namespace.index, key: WalkKey(state, in: namespace, of: world))
         guard let known = arrivals[arrival] else {

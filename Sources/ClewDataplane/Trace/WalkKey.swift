@@ -12,13 +12,8 @@ struct WalkKey: Hashable {
         self.state = state
         let mask = namespace.markMasks.packet
         self.state.packet.mark &= mask
-        for index in state.reroutings.indices { self.state.reroutings[index].mark &= mask }
-        // Unwrapped, it has the outer packet's.
-        for index in state.outer.indices { self.state.outer[index].inner.mark = 0 }
-        for (index, connection) in state.connections.enumerated() where connection.mark != 0 {
-            let own = connection.namespace == namespace.index ? namespace : world[connection.namespace]
-            self.state.connections[index].mark &= own.markMasks.connection
-        }
+        self.state.reroutedMark &= mask
+        maskMarks(namespace, world)
     }
 
     /// Of a packet that has come to its end: what its answer could show of it.
@@ -27,44 +22,57 @@ struct WalkKey: Hashable {
         self.state.packet.mark = 0
         self.state.packet.ttl = 0
         self.state.packet.leaveDevice()
-        self.state.reroutings = []
+        self.state.isRerouted = false
         self.state.hasNoWay = false
-        self.state.outer = state.outer.isEmpty ? [] : [state.outer[0]]
-        for index in self.state.outer.indices { self.state.outer[index].inner.mark = 0 }
-        for (index, connection) in state.connections.enumerated() where connection.mark != 0 {
-            self.state.connections[index].mark &= world[connection.namespace].markMasks.connection
-        }
+        if state.depth > 1 { self.state.outer = [state.outer[0]] }
         self.state.nextHop = nil
         self.state.layer2Steps = 0
         self.state.forgetConnection()
+        maskMarks(nil, world)
+    }
+
+    private mutating func maskMarks(_ namespace: CompiledNamespace?, _ world: World) {
+        // Unwrapped, a packet has the outer one's.
+        if state.depth > 0 {
+            for index in state.outer.indices where state.outer[index].inner.mark != 0 {
+                state.outer[index].inner.mark = 0
+            }
+        }
+        func mask(_ connection: Connection) -> UInt32 {
+            let own = connection.namespace == namespace?.index ? namespace : world[connection.namespace]
+            return own?.markMasks.connection ?? 0
+        }
+        if state.hasConnection, state.connection.mark != 0 { state.connection.mark &= mask(state.connection) }
+        if state.parked.contains(where: { $0.mark != 0 }) {
+            for index in state.parked.indices { state.parked[index].mark &= mask(state.parked[index]) }
+        }
     }
 
     static func == (a: WalkKey, b: WalkKey) -> Bool {
         let (a, b) = (a.state, b.state)
-        return a.packet == b.packet && a.current == b.current && a.conntrackState == b.conntrackState
+        return a.packet == b.packet && a.hasConnection == b.hasConnection
+            && (!a.hasConnection || a.connection == b.connection) && a.conntrackState == b.conntrackState
             && a.isReplyDirection == b.isReplyDirection && a.isReply == b.isReply && a.isUncertain == b.isUncertain
             && a.isCut == b.isCut && a.wasMasqueraded == b.wasMasqueraded && a.isVirtual == b.isVirtual
-            && a.wasInvalid == b.wasInvalid
-            && a.exit == b.exit && a.nextHop == b.nextHop && a.layer2Steps == b.layer2Steps
-            && a.connections == b.connections && a.virtualConnections == b.virtualConnections && a.outer == b.outer
-            && a.recent == b.recent && a.setChanges == b.setChanges && a.changedSets == b.changedSets
-            && a.hasNoWay == b.hasNoWay && a.reroutings == b.reroutings && a.bypass == b.bypass
-            && a.opening == b.opening
+            && a.wasInvalid == b.wasInvalid && a.isRerouted == b.isRerouted && a.hasNoWay == b.hasNoWay
+            && (!a.isRerouted || (a.reroutedMark == b.reroutedMark && a.reroutedTOS == b.reroutedTOS))
+            && a.exit == b.exit && a.nextHop == b.nextHop && a.layer2Steps == b.layer2Steps && a.opening == b.opening
+            && a.carriesSame(as: b)
     }
 
     func hash(into hasher: inout Hasher) {
-        hasher.combine(state.packet.destination.low)
-        hasher.combine(state.packet.source.low)
-        hasher.combine(
-            UInt64(state.packet.mark) << 32 | UInt64(state.packet.destinationPort) << 16
-                | UInt64(state.packet.sourcePort))
-        hasher.combine(UInt64(state.packet.ttl) << 16 | UInt64(state.packet.tos) << 8 | UInt64(state.outer.count))
-        hasher.combine(state.current)
-        if let connection = state.connections.last {
-            hasher.combine(connection.reply.source.low)
-            hasher.combine(connection.reply.destination.low)
-            hasher.combine(UInt64(connection.mark) << 32 | UInt64(connection.reply.sourcePort))
+        let packet = state.packet
+        var hash = packet.destination.low ^ packet.destination.high
+        func mix(_ value: UInt64) { hash = (hash ^ value) &* 0x9E37_79B9_7F4A_7C15 ^ hash >> 29 }
+        mix(packet.source.low)
+        mix(UInt64(packet.mark) << 32 | UInt64(packet.destinationPort) << 16 | UInt64(packet.sourcePort))
+        mix(UInt64(packet.ttl) << 16 | UInt64(packet.tos) << 8 | UInt64(truncatingIfNeeded: state.depth))
+        if state.hasConnection {
+            mix(state.connection.reply.source.low)
+            mix(state.connection.reply.destination.low)
+            mix(UInt64(state.connection.mark) << 32 | UInt64(state.connection.reply.sourcePort))
         }
+        hasher.combine(hash)
     }
 }
 

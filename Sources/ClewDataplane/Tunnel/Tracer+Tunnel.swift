@@ -167,7 +167,7 @@ extension Tracer {
         state.packet = outer
         state.forgetConnection()
         state.isVirtual = false
-        log(.encapsulated(outer.tuple), &state)
+        log(.encapsulated(keep(outer.tuple)), &state)
         for (routed, way) in routeOutput(state, namespace) { sendOut(routed, way, namespace) }
     }
 
@@ -240,7 +240,7 @@ extension Tracer {
         state.packet.leaveDevice()
         state.packet.mark = mark
         state.forgetConnection()
-        log(.decapsulated(state.packet.tuple), &state)
+        log(.decapsulated(keep(state.packet.tuple)), &state)
         receive(state, on: LinkIndex(rawValue: Int32(found)), of: namespace)
         return true
     }

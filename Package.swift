@@ -81,11 +81,17 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "clew-bench",
-            dependencies: ["ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            dependencies: [
+                "ClewCompare", "ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle",
+            ],
             path: "Benchmarks/clew-bench", swiftSettings: strict),
         .target(
             name: "ClewTestSupport",
-            dependencies: ["ClewCollector", "ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            dependencies: [
+                "ClewCollector", "ClewKubeProxy", "ClewIntent", "ClewParsers", "ClewDataplane", "ClewSnapshot",
+                "ClewNet",
+                "ClewBundle",
+            ],
             path: "Tests/Support", swiftSettings: strict),
         .testTarget(name: "ClewNetTests", dependencies: ["ClewNet"], swiftSettings: strict),
         .testTarget(

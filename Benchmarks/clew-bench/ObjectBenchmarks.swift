@@ -26,9 +26,11 @@ struct ObjectBenchmarks {
     }
 
     /// A List as `kubectl get -o json` has it, with managedFields, without indentation.
-    private func list() -> String {
+    ///
+    /// `node` is the text of one object more.
+    func list(node: String? = nil) -> String {
         let dump = KubeProxyDump(services: services, endpoints: endpoints)
-        var items: [String] = []
+        var items = [node].compactMap(\.self)
         items.reserveCapacity(services * 2)
         for service in 0..<services {
             let name = "service-\(service)"

@@ -115,7 +115,7 @@ struct RuleBenchmarks {
         )
     }
 
-    private static let addresses = """
+    static let addresses = """
         1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
             link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
             inet 127.0.0.1/8 scope host lo
@@ -125,7 +125,7 @@ struct RuleBenchmarks {
 
         """
 
-    private static let routes = """
+    static let routes = """
         default via 192.168.50.1 dev eth0
         192.168.50.0/24 dev eth0 proto kernel scope link src 192.168.50.11
         local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1

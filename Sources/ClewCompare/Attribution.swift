@@ -12,6 +12,8 @@ struct Attribution {
     let serviceChains: Set<ChainKey>
     /// The bits that ask for masquerade.
     let masqueradeMark: UInt32
+    let isIPVS: Bool
+    let localAddresses: AddressSet
 
     /// The steps of a way where destinations are translated, in nat chains of PREROUTING or OUTPUT.
     private func translationSteps(_ steps: [ClassStep]) -> [ClassStep] {
@@ -65,11 +67,14 @@ struct Attribution {
     }
 
     /// Finds the cause of one finding, and the kind it is more exactly.
-    func explain(_ finding: Finding, _ entry: ContractEntry, _ arrival: SourceArrival) -> (Difference.Kind, Cause) {
+    func explain(
+        _ finding: Finding, _ entry: ContractEntry, _ cell: Cell, isAllExtra: Bool
+    ) -> (Difference.Kind, Cause) {
+        let arrival = cell.arrival
         let steps = finding.end.map { classes.steps(of: $0.state) } ?? []
         let isTranslated = finding.end?.state.isDestinationTranslated ?? false
         switch finding.kind {
-        case .extraEndpoint: return extraEndpoint(steps, entry, arrival)
+        case .extraEndpoint: return extraEndpoint(steps, entry, arrival, isAllExtra: isAllExtra)
         case .missingEntry: return untranslated(steps, entry, arrival)
         case .missingEndpoint:
             if !isTranslated, finding.end?.kind == .left || finding.end?.kind == .delivered {
@@ -77,12 +82,12 @@ struct Attribution {
             }
             return (.missingEndpoint, parent(steps, entry, arrival, "no rule leads to \(text(finding.endpoint))"))
         case .wrongWeight: return (.wrongWeight, weight(steps, entry, arrival))
-        case .missingMasquerade: return (.missingMasquerade, missingMasquerade(steps, entry, arrival, finding))
+        case .missingMasquerade: return (.missingMasquerade, missingMasquerade(steps, entry, cell))
         case .extraMasquerade: return (.extraMasquerade, extraMasquerade(steps, entry, arrival))
         case .notAskedDrop, .notAskedReject:
-            return (finding.kind, steps.last.map(cause) ?? noRules(arrival, "the packet is lost"))
+            return (finding.kind, refused(steps, entry, arrival, hasEndpoint: finding.endpoint != nil))
         case .notDropped, .notRejected: return notRefused(finding.kind, steps, entry, arrival)
-        case .affinity: return (.affinity, affinity(steps, entry, arrival))
+        case .affinity: return (.affinity, affinity(steps, entry, finding.end))
         case .takenByForeignRule, .wrongAddress, .staleEntry:
             return (finding.kind, steps.last.map(cause) ?? noRules(arrival, "nothing matches"))
         }
@@ -91,12 +96,14 @@ struct Attribution {
     private func text(_ endpoint: SocketAddress?) -> String { endpoint?.description ?? "an endpoint" }
 
     private func extraEndpoint(
-        _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival
+        _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival, isAllExtra: Bool
     ) -> (Difference.Kind, Cause) {
         let own = translationSteps(steps)
         guard let last = own.last ?? steps.last(where: { $0.ruleSet < 0 }) else {
             return (.extraEndpoint, noRules(arrival, "no rule leads there"))
         }
+        // Packets that all go to another Service's endpoints have taken a wrong turn where Services part.
+        if isAllExtra, let turn = servingStep(steps) { return (.extraEndpoint, cause(turn)) }
         let isForeign = !stack(own).contains(where: isOfService) && last.ruleSet >= 0
         return (isForeign ? .takenByForeignRule : .extraEndpoint, cause(last))
     }
@@ -105,6 +112,7 @@ struct Attribution {
     private func untranslated(
         _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival
     ) -> (Difference.Kind, Cause) {
+        if let cause = virtual(entry, arrival) { return (.missingEntry, cause) }
         let own = translationSteps(steps)
         let what = "no rule leads \(entry.destination) to an endpoint"
         guard let last = own.last, let target = rule(last)?.target else {
@@ -118,6 +126,24 @@ struct Attribution {
         default: break
         }
         return (.missingEntry, lacking(openChain(own), what, arrival))
+    }
+
+    /// IPVS mode: the virtual server lacks, or its address on the node, without which packets pass IPVS by.
+    private func virtual(_ entry: ContractEntry, _ arrival: SourceArrival) -> Cause? {
+        guard isIPVS, case .one(let address) = entry.destination.address else { return nil }
+        let server = classes.virtualServers.first {
+            $0.address == address && $0.ipProtocol == entry.destination.ipProtocol && $0.port == entry.destination.port
+        }
+        let nowhere = SourceLine(classes.ruleSets.first?.artifact ?? ArtifactID(rawValue: .max), line: 0)
+        guard server != nil else {
+            let file = classes.virtualServers.first.map { SourceLine($0.source.artifact, line: 0) }
+            return Cause(
+                .lacking, source: file ?? nowhere, place: "ipvs", text: "no virtual server for \(entry.destination)")
+        }
+        guard arrival != .host, !localAddresses.contains(address) else { return nil }
+        return Cause(
+            .lacking, source: classes.source(ofLink: "kube-ipvs0") ?? nowhere, place: "kube-ipvs0",
+            text: "the address \(address) is not on it, so that packets to it pass IPVS by")
     }
 
     private func lacking(_ chain: ChainKey?, _ what: String, _ arrival: SourceArrival) -> Cause {
@@ -210,11 +236,30 @@ struct Attribution {
         return Cause(.lacking, source: source, place: "ipvs", text: what)
     }
 
+    /// What kube-proxy's own rules refuse without having sent it anywhere lacks its way to an endpoint; all else is the
+    /// rule's own doing.
+    private func refused(
+        _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival, hasEndpoint: Bool
+    ) -> Cause {
+        guard let last = steps.last else { return noRules(arrival, "the packet is lost") }
+        guard !hasEndpoint, last.depth > 0, last.ruleSet >= 0, last.chain.hasPrefix("KUBE-"),
+            let open = openChain(translationSteps(steps)), !isIPVS
+        else { return cause(last) }
+        return lacking(open.chain, open.ruleSet, "no rule leads \(entry.destination) to an endpoint")
+    }
+
     private func weight(_ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival) -> Cause {
         if let server = steps.last(where: { $0.ruleSet < 0 }) { return cause(server) }
         let own = stack(translationSteps(steps))
         guard own.count > 1 else { return own.last.map(cause) ?? noRules(arrival, "nothing matches") }
         return cause(own[own.count - 2])
+    }
+
+    /// The rule by which a Service's chains take the packets: the first that leads out of the chain of all Services.
+    func servingStep(_ steps: [ClassStep]) -> ClassStep? {
+        let way = stack(translationSteps(steps))
+        guard way.contains(where: isOfService) else { return nil }
+        return way.first { $0.depth > 0 && $0.depth == (way.first { isOfService($0) }?.depth ?? 1) } ?? way.last
     }
 
     // MARK: - Masquerade
@@ -224,13 +269,9 @@ struct Attribution {
         return value & mask & masqueradeMark != 0
     }
 
-    private func missingMasquerade(
-        _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival, _ finding: Finding
-    ) -> Cause {
+    private func missingMasquerade(_ steps: [ClassStep], _ entry: ContractEntry, _ cell: Cell) -> Cause {
         let source = steps.filter { $0.hook == .postrouting && $0.ruleSet >= 0 }
-        if steps.contains(where: { setsMark($0) && $0.hook != .postrouting }) {
-            return unusedMark(source)
-        }
+        if steps.contains(where: { setsMark($0) && $0.hook != .postrouting }) { return unusedMark(source) }
         let own = translationSteps(steps)
         // A chain that should mark, and is empty.
         if let empty = own.last(where: isEmptyMark), case .jump(let chain)? = rule(empty)?.target {
@@ -238,13 +279,14 @@ struct Attribution {
         }
         let way = stack(own)
         let what = "no rule marks the packet for masquerade"
-        let itself = finding.end.map { classes.sets.single($0.state.originalSource) } ?? nil
-        if let itself, itself == finding.endpoint?.address.bits, let last = way.last {
+        guard let last = way.last else { return noRules(cell.arrival, what) }
+        if case .translated(let wanted) = cell.outcome, wanted.masquerade == .onlyToItself {
             return lacking(last.chainID, last.ruleSet, what)
         }
-        let entered = way.first { $0.depth > 1 } ?? way.last
-        guard let entered else { return noRules(arrival, what) }
-        return lacking(entered.chainID, entered.ruleSet, what)
+        // Inside, the chain that chooses the endpoint marks; from outside, the one before it.
+        let above = entry.destination.kind == .clusterIP ? 2 : 3
+        let marking = way[max(min(1, way.count - 1), way.count - above)]
+        return lacking(marking.chainID, marking.ruleSet, what)
     }
 
     /// Marked, and not masqueraded: the fault is in POSTROUTING.
@@ -273,12 +315,30 @@ struct Attribution {
     ) -> (Difference.Kind, Cause) {
         let what = kind == .notDropped ? "no rule drops \(entry.destination)" : "no rule rejects \(entry.destination)"
         if let empty = emptyChain(steps) { return (kind, lacking(empty.chain, empty.ruleSet, what)) }
-        guard let last = steps.last, last.ruleSet >= 0 else { return (kind, noRefusal(what)) }
-        switch rule(last)?.target {
-        case .accept, .drop, .reject, .dnat4, .nat, .masquerade: return (kind, cause(last))
-        case .jump(let chain)?, .goto(let chain)?: return (kind, lacking(chain, last.ruleSet, what))
-        default: return (kind, last.depth > 0 ? lacking(last.chainID, last.ruleSet, what) : noRefusal(what))
+        // A foreign mark takes packets past the rules that refuse.
+        if let mark = steps.first(where: { setsMark($0) && !isOfService($0) && $0.hook != .postrouting }) {
+            return (kind, cause(mark))
         }
+        let own = steps.filter { $0.hook != .postrouting }
+        guard let last = own.last, last.ruleSet >= 0 else { return (kind, noRefusal(what)) }
+        switch rule(last)?.target {
+        case .accept, .drop, .reject, .dnat4, .nat: return (kind, cause(last))
+        default: break
+        }
+        // The chain that is there to refuse, if the packets come to it.
+        let names =
+            entry.destination.kind == .clusterIP
+            ? ["KUBE-SERVICES"]
+            : entry.destination.kind == .loadBalancer
+                ? ["KUBE-PROXY-FIREWALL", "KUBE-EXTERNAL-SERVICES"] : ["KUBE-EXTERNAL-SERVICES"]
+        for name in names {
+            for step in own where step.table == "filter" {
+                if case .jump(let chain)? = rule(step)?.target, classes.ruleSets[step.ruleSet].name(of: chain) == name {
+                    return (kind, lacking(chain, step.ruleSet, what))
+                }
+            }
+        }
+        return (kind, noRefusal(what))
     }
 
     /// The first chain on the way in which there is nothing.
@@ -307,12 +367,17 @@ struct Attribution {
         return baseChain(.prerouting, what)
     }
 
-    private func affinity(_ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival) -> Cause {
-        let way = stack(translationSteps(steps))
+    private func affinity(_ steps: [ClassStep], _ entry: ContractEntry, _ end: ClassEnd?) -> Cause {
         if let server = steps.last(where: { $0.ruleSet < 0 }) { return lackingServer(server, "persistence differs") }
-        guard way.count > 1 else { return way.last.map(cause) ?? noRules(arrival, "nothing matches") }
+        let way = stack(translationSteps(steps))
+        guard way.count > 1, let last = way.last else {
+            return way.last.map(cause) ?? noRules(.network, "nothing matches")
+        }
         let chooser = way[way.count - 2]
         if chooser.text.contains("recent") { return cause(chooser) }
+        if let end, classes.remembered(of: end.state).isEmpty {
+            return lacking(last.chainID, last.ruleSet, "no rule remembers the client")
+        }
         return lacking(chooser.chainID, chooser.ruleSet, "clients do not keep their endpoint as asked")
     }
 }

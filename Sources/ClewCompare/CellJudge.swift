@@ -155,7 +155,9 @@ struct CellJudge {
                     findings.append(Finding(kind: .extraEndpoint, endpoint: endpoint, end: ends.first))
                     continue
                 }
-                let isAsked = wanted.masquerade == .always || cell.isEndpoint == endpoint.address
+                let isAsked =
+                    wanted.masquerade == .always
+                    || cell.isEndpoint.map { wanted.isMasqueraded(from: $0, to: endpoint) } ?? false
                 let isSpared =
                     sparesEndpointsElsewhere && cell.arrival == .network && wanted.masquerade == .onlyToItself
                 if isAsked, !isMasqueraded, !isSpared {
@@ -200,13 +202,23 @@ struct CellJudge {
         _ shares: [SocketAddress: Double]
     ) -> [Finding] {
         let fair = 1 / Double(wanted.endpoints.count)
-        let wrong = Set(wanted.endpoints.filter { abs((shares[$0] ?? 0) - fair) > Self.tolerance })
+        var wrong = Set(wanted.endpoints.filter { abs((shares[$0] ?? 0) - fair) > Self.tolerance })
+        if let first = found.first?.ends.first, classes.virtualServer(of: first.state) != nil, !wrong.isEmpty {
+            wrong = outliers(wanted.endpoints, shares)
+        }
         var seen = Set<SocketAddress>()
         return found.compactMap { outcome, ends in
             guard case .translated(let endpoint, _) = outcome, wrong.contains(endpoint), seen.insert(endpoint).inserted
             else { return nil }
             return Finding(kind: .wrongWeight, endpoint: endpoint, end: ends.first)
         }
+    }
+
+    /// Weights of real servers stand for themselves: those that are not the usual one are wrong.
+    private func outliers(_ endpoints: [SocketAddress], _ shares: [SocketAddress: Double]) -> Set<SocketAddress> {
+        let counts = Dictionary(grouping: endpoints) { Int(((shares[$0] ?? 0) * 1e6).rounded()) }
+        let usual = counts.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }?.key
+        return Set(counts.filter { $0.key != usual }.flatMap(\.value))
     }
 
     private func refused(_ found: [(outcome: FoundOutcome, ends: [ClassEnd])], asDrop: Bool) -> [Finding] {
@@ -246,7 +258,8 @@ struct CellJudge {
             let own = classes.destination(of: end.state)
             let stays = !next.isEmpty && next.allSatisfy { classes.destination(of: $0.state) == own }
             if let seconds = wanted.affinitySeconds {
-                let keeps = stays && wanted.endpoints.count >= 1 && next.contains { !isFresh($0) }
+                // With one endpoint there is nothing to keep to.
+                let keeps = stays && (wanted.endpoints.count == 1 || next.contains { !isFresh($0) })
                 guard keeps, next.allSatisfy({ keepsFor($0, seconds) }) else {
                     return [Finding(kind: .affinity, endpoint: own, end: next.first { !isFresh($0) } ?? end)]
                 }

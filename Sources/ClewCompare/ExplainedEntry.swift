@@ -38,7 +38,7 @@ extension ServicesComparison {
         let inferred = inferredParameters(of: node)
         var entries: [ExplainedEntry] = []
         var unserved: UnservedService?
-        let confirmation = Confirmation(dataplane, node: node.name)
+        let confirmation = WitnessCheck(dataplane, node: node.name)
         for family in AddressFamily.allCases where hasRules(node, family) {
             let contract = contract(inferred.parameters, node, family)
             unserved = unserved ?? contract.unserved.first { $0.service == service.description }
@@ -52,7 +52,7 @@ extension ServicesComparison {
 }
 
 extension NodeComparer {
-    mutating func explain(_ entry: ContractEntry, _ confirmation: Confirmation) -> ExplainedEntry {
+    mutating func explain(_ entry: ContractEntry, _ confirmation: WitnessCheck) -> ExplainedEntry {
         result = FamilyComparison()
         compare(entry)
         confirm(confirmation)

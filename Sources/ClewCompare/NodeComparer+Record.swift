@@ -41,8 +41,22 @@ extension NodeComparer {
             let shares = found.map { outcome, ends in
                 FoundShare(outcome, ends.reduce(.zero) { $0 + classes.probability(of: $1.state) })
             }
-            let explained = findings.map { ($0, attribution.explain($0, entry, cell.arrival)) }
+            let isAllExtra = isAllExtra(findings, found, entry)
+            let explained = findings.map { ($0, attribution.explain($0, entry, cell, isAllExtra: isAllExtra)) }
             for (finding, why) in culprits(explained) { record(finding, why, shares, entry, cell) }
+        }
+    }
+
+    /// Whether everything goes to endpoints of other Services.
+    private func isAllExtra(
+        _ findings: [Finding], _ found: [(outcome: FoundOutcome, ends: [ClassEnd])], _ entry: ContractEntry
+    ) -> Bool {
+        let extra = findings.filter { $0.kind == .extraEndpoint }.compactMap(\.endpoint)
+        guard !extra.isEmpty, extra.count >= found.count else { return false }
+        return extra.allSatisfy { endpoint in
+            contract.ports.contains { port in
+                port.name != entry.service && port.endpoints.contains { $0.address == endpoint }
+            }
         }
     }
 
@@ -105,13 +119,14 @@ extension NodeComparer {
     var attribution: Attribution {
         Attribution(
             classes: classes, family: family, serviceChains: serviceChains ?? [],
-            masqueradeMark: contract.parameters.masqueradeMark.rawValue)
+            masqueradeMark: contract.parameters.masqueradeMark.rawValue, isIPVS: contract.parameters.mode == .ipvs,
+            localAddresses: senders.local)
     }
 
     // MARK: - Which chains are kube-proxy's
 
     /// Looks which chains lead some entries to what is asked for: those serve Services, whatever they are called.
-    private mutating func learnServiceChains() {
+    mutating func learnServiceChains() {
         guard serviceChains == nil else { return }
         var chains = Set<ChainKey>()
         let stride = max(1, contract.entries.count / 40)

@@ -12,6 +12,8 @@ struct NodeComparer {
     var classes: NodeClasses
     let senders: SenderSets
     let ports: SetID
+    /// Addresses of Services, which IPVS mode puts on the node.
+    let virtualAddresses: AddressSet
     var result = FamilyComparison()
     /// Chains that lead contract entries to what is asked for, by rule set: kube-proxy's own, whatever their names.
     var serviceChains: Set<ChainKey>?
@@ -42,6 +44,12 @@ struct NodeComparer {
         // Clients do not use the lowest ports, but nothing keeps them from it.
         ports = classes.sets.set(ValueRange(1, 65535))
         self.classes = classes
+        virtualAddresses = AddressSet(
+            contract.entries.compactMap { entry in
+                guard entry.destination.kind != .nodePort, case .one(let address) = entry.destination.address
+                else { return nil }
+                return address
+            }, contract.family)
     }
 
     var family: AddressFamily { contract.family }
@@ -75,7 +83,7 @@ struct NodeComparer {
             if address.isLoopback {
                 return [Start(arrival: .host, sources: senders.loopback, destinations: destination)]
             }
-            return starts(destination)
+            return starts(destination, host: hostSenders(to: address, entry.destination.kind))
         case .anyLocal(let excluded):
             let local = senders.local
             let plain = classes.sets.set(local.subtracting(contract.network.loopback).subtracting(excluded))
@@ -88,10 +96,19 @@ struct NodeComparer {
         }
     }
 
-    func starts(_ destinations: SetID) -> [Start] {
+    /// The host takes an address of its own as source: with IPVS all Services' addresses are on the node, but only the
+    /// one that is asked for is taken.
+    private mutating func hostSenders(to address: IPAddress, _ kind: ContractDestination.Kind) -> SetID? {
+        guard contract.parameters.mode == .ipvs else { return nil }
+        let own = AddressSet(kind == .nodePort ? [] : [address], family)
+        return classes.sets.set(
+            senders.local.subtracting(virtualAddresses).subtracting(contract.network.loopback).union(own))
+    }
+
+    func starts(_ destinations: SetID, host: SetID? = nil) -> [Start] {
         [
             Start(arrival: .podDevice, sources: senders.pods, destinations: destinations),
-            Start(arrival: .host, sources: senders.host, destinations: destinations),
+            Start(arrival: .host, sources: host ?? senders.host, destinations: destinations),
             Start(arrival: .network, sources: senders.network, destinations: destinations),
         ].filter { !$0.sources.isEmpty && !$0.destinations.isEmpty }
     }
@@ -108,9 +125,13 @@ struct NodeComparer {
     }
 
     mutating func walk(_ start: Start, _ ipProtocol: IPProtocol, port: UInt16) -> [ClassEnd] {
+        walk(start, ipProtocol, ports: classes.sets.set(UInt128(port)))
+    }
+
+    mutating func walk(_ start: Start, _ ipProtocol: IPProtocol, ports: SetID) -> [ClassEnd] {
         let state = PacketClass(
-            source: start.sources, destination: start.destinations, sourcePort: ports,
-            destinationPort: classes.sets.set(UInt128(port)), ipProtocol: ipProtocol)
+            source: start.sources, destination: start.destinations, sourcePort: self.ports,
+            destinationPort: ports, ipProtocol: ipProtocol)
         return classes.ends(of: state, from: start.origin)
     }
 
@@ -162,6 +183,7 @@ struct NodeComparer {
             let holdsItself =
                 classes.sets.contains(end.state.originalSource, endpoint.address.bits)
                 && classes.sets.contains(sources, endpoint.address.bits)
+                && wanted.isMasqueraded(from: endpoint.address, to: endpoint)
             if end.state.isMasqueraded {
                 guard
                     wanted.masquerade == .always
@@ -250,7 +272,7 @@ struct NodeComparer {
     }
 
     /// Senders, and destinations where there are many, in parts that every end holds wholly or not at all.
-    private mutating func cells(
+    mutating func cells(
         _ start: Start, _ sources: SetID, _ outcome: ContractOutcome, _ ends: [ClassEnd], _ endpoints: Set<IPAddress>
     ) -> [Cell] {
         var cuts = ends.map(\.state.originalSource)

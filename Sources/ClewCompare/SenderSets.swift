@@ -27,7 +27,7 @@ struct SenderSets {
     }
 
     /// What a packet from elsewhere may have as its source.
-    private static func unicast(_ family: AddressFamily) -> AddressSet {
+    static func unicast(_ family: AddressFamily) -> AddressSet {
         let texts =
             family == .ipv4
             ? ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"] : ["::/8", "fe80::/10", "ff00::/8"]

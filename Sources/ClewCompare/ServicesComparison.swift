@@ -120,7 +120,7 @@ package struct ServicesComparison {
     }
 
     private func compare(_ node: NodeSnapshot, _ parameters: ProxyParameters, into result: inout NodeComparison) {
-        let confirmation = Confirmation(dataplane, node: node.name)
+        let confirmation = WitnessCheck(dataplane, node: node.name)
         var ports: [ServicePortName: ServicePortComparison] = [:]
         var all: [Difference] = []
         for family in AddressFamily.allCases {
@@ -135,6 +135,7 @@ package struct ServicesComparison {
             guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { continue }
             comparer.compareAll()
             comparer.findStaleEntries(node.host)
+            comparer.findWideEntries(node.host)
             comparer.confirm(confirmation)
             result.destinationCount += comparer.result.destinationCount
             result.classCount += comparer.result.classCount
@@ -207,7 +208,7 @@ extension NodeComparer {
     private static var mostConfirmationsOfCause: Int { 16 }
 
     /// Shows the witnesses to the concrete simulator.
-    mutating func confirm(_ confirmation: Confirmation) {
+    mutating func confirm(_ confirmation: WitnessCheck) {
         var counts: [SourceLine: (asked: Int, confirmed: Int)] = [:]
         for index in result.differences.indices {
             let source = result.differences[index].cause.source

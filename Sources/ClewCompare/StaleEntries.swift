@@ -114,6 +114,73 @@ extension NodeComparer {
         }
     }
 
+    /// Looks at all the addresses no Service port is at: none of kube-proxy's rules may serve them.
+    ///
+    /// Literal destinations are the affair of ``findStaleEntries(_:)``; this finds rules that ask for no address or for too
+    /// many.
+    mutating func findWideEntries(_ host: NamespaceSnapshot) {
+        var taken = contract.network.localAddresses
+        let asked = contract.entries.compactMap { entry -> IPAddress? in
+            if case .one(let address) = entry.destination.address { address } else { nil }
+        }
+        let literal = StaleEntries(contract: contract).candidates(host).compactMap(\.address)
+        taken = taken.union(AddressSet(asked + literal, family))
+        let rest = classes.sets.subtracting(classes.sets.set(SenderSets.unicast(family)), classes.sets.set(taken))
+        for ipProtocol in Set(contract.entries.map(\.destination.ipProtocol)).sorted() {
+            for start in starts(rest) {
+                for end in walk(start, ipProtocol, ports: ports) where end.state.isDestinationTranslated {
+                    recordWide(end, start, ipProtocol)
+                }
+            }
+        }
+    }
+
+    private mutating func recordWide(_ end: ClassEnd, _ start: Start, _ ipProtocol: IPProtocol) {
+        guard end.state.doubt < 0, CellJudge(classes: classes).isUsual(end),
+            let endpoint = classes.destination(of: end.state)
+        else { return }
+        learnServiceChains()
+        let steps = classes.steps(of: end.state)
+        guard let step = attribution.servingStep(steps),
+            let address = classes.sets.first(end.state.originalDestination),
+            let port = classes.sets.first(end.state.originalDestinationPort)
+        else { return }
+        let number = UInt16(truncatingIfNeeded: port)
+        let service = owner(of: endpoint, ipProtocol, nodePort: number)
+        let destination = ContractDestination(
+            service.map { $0.isNodePort ? .nodePort : .clusterIP } ?? .clusterIP,
+            .one(IPAddress(bits: address, family)), ipProtocol, port: number)
+        let cause = attribution.cause(step)
+        let isKnown = result.differences.contains {
+            $0.kind == .wrongAddress && $0.cause == cause && $0.service == service?.name
+        }
+        if isKnown { return }
+        // One packet: what becomes of it is certain.
+        let single = Start(
+            arrival: start.arrival, sources: end.state.originalSource,
+            destinations: classes.sets.set(address))
+        let ends = walk(single, ipProtocol, port: number)
+        let cells = cells(single, single.sources, .untouched, ends, [])
+        guard let cell = cells.first else { return }
+        var difference = Difference(
+            kind: .wrongAddress, service: service?.name, staleName: nil, destination: destination,
+            arrival: start.arrival, senders: classes.sets.addresses(cell.sources, family), expected: .untouched,
+            found: CellJudge(classes: classes).shares(cell.ends), endpoint: endpoint, cause: cause)
+        difference.witness = witness(difference, cell)
+        result.differences.append(difference)
+    }
+
+    /// The Service port an endpoint serves; that with the NodePort where several do.
+    private func owner(
+        of endpoint: SocketAddress, _ ipProtocol: IPProtocol, nodePort: UInt16
+    ) -> (name: ServicePortName, isNodePort: Bool)? {
+        let those = contract.ports.filter { port in
+            port.name.ipProtocol == ipProtocol && port.endpoints.contains { $0.address == endpoint }
+        }
+        if let own = those.first(where: { $0.nodePort == nodePort }) { return (own.name, true) }
+        return those.first.map { ($0.name, false) }
+    }
+
     /// One difference is enough for a destination.
     private mutating func recordStale(
         _ ends: [ClassEnd], _ start: Start, _ destination: ContractDestination

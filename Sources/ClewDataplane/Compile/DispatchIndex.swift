@@ -194,21 +194,38 @@ struct DispatchIndex: Sendable {
             best = min(best, Self.first(atLeast: candidates.lowerBound, ported, index.firstPorted, index.portedCount))
         }
         let run = addressed[Int(index.firstAddressed)..<Int(index.firstAddressed + index.addressedCount)]
-        for range in destinations {
-            var (low, high) = (run.startIndex, run.endIndex)
-            while low < high {
-                let middle = low + (high - low) / 2
-                if run[middle].address < range.first { low = middle + 1 } else { high = middle }
+        return min(best, firstAddressed(run, destinations, candidates), candidates.upperBound)
+    }
+
+    /// The first of the rules ordered by address whose address is in one of the ranges, which are in order too.
+    private func firstAddressed(
+        _ run: ArraySlice<(address: UInt128, rule: UInt32)>, _ ranges: ArraySlice<ValueRange>,
+        _ candidates: Range<UInt32>
+    ) -> UInt32 {
+        var best = UInt32.max
+        var tried = 0
+        var place = run.startIndex
+        for range in ranges {
+            // With many ranges the next rule is near.
+            if ranges.count > 64 {
+                while place < run.endIndex, run[place].address < range.first { place += 1 }
+            } else {
+                var (low, high) = (place, run.endIndex)
+                while low < high {
+                    let middle = low + (high - low) / 2
+                    if run[middle].address < range.first { low = middle + 1 } else { high = middle }
+                }
+                place = low
             }
-            let start = low
-            while low < run.endIndex, run[low].address <= range.last {
+            while place < run.endIndex, run[place].address <= range.last {
                 // Wide ranges meet most rules: trying them in order is cheaper.
-                if low - start > 64 { return candidates.lowerBound }
-                if run[low].rule >= candidates.lowerBound { best = min(best, run[low].rule) }
-                low += 1
+                tried += 1
+                if tried > 64 { return candidates.lowerBound }
+                if run[place].rule >= candidates.lowerBound { best = min(best, run[place].rule) }
+                place += 1
             }
         }
-        return min(best, candidates.upperBound)
+        return best
     }
 
     /// The first rule from `bound` on that is filed under a hash.

@@ -111,6 +111,15 @@ extension ClassDomain {
         packet.hasBridgeInfo = state.hasBridgeInfo
         var single = WalkState(packet: packet)
         single.conntrackState = state.conntrackState
+        if state.isVirtual {
+            single.isVirtual = true
+            single.virtualConnections = [
+                IPVSConnection(
+                    namespace: namespace.index, client: SocketAddress(packet.source, packet.sourcePort),
+                    virtual: SocketAddress(address(state.originalDestination), port(state.originalDestinationPort)),
+                    real: SocketAddress(packet.destination, packet.destinationPort), ipProtocol: packet.ipProtocol)
+            ]
+        }
         if state.hasEntry {
             var connection = Connection(namespace: namespace.index, opening: packet.tuple)
             connection.mark = state.connectionMark

@@ -129,6 +129,9 @@ package struct NodeClasses {
         return nil
     }
 
+    /// Where a device of the node was read.
+    package func source(ofLink name: String) -> SourceLine? { walk.namespace.links.first { $0.name == name }?.source }
+
     package var ruleSets: [RuleSet] { walk.namespace.rules.map(\.ruleSet) }
     package var virtualServers: [VirtualServer] { walk.virtualServers.servers }
 }

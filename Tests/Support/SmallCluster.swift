@@ -1,28 +1,27 @@
-import ClewBundle
-import ClewIntent
+package import ClewBundle
+package import ClewIntent
 import ClewKubeProxy
-import ClewNet
+package import ClewNet
 import ClewParsers
-import ClewSnapshot
-import ClewTestSupport
+package import ClewSnapshot
 
 /// A cluster of a handful of addresses and ports, with Services made at random, and one node's rules for them.
-struct SmallCluster {
-    static let node = "worker-1"
-    static let source = SourceLine(ArtifactID(rawValue: 0), line: 1)
-    static let ownPods = ["10.244.1.2", "10.244.1.3"]
-    static let others = ["192.168.50.12", "10.244.2.2", "203.0.113.50", "198.51.100.7"]
-    static let destinations = [
+package struct SmallCluster {
+    package static let node = "worker-1"
+    package static let source = SourceLine(ArtifactID(rawValue: 0), line: 1)
+    package static let ownPods = ["10.244.1.2", "10.244.1.3"]
+    package static let others = ["192.168.50.12", "10.244.2.2", "203.0.113.50", "198.51.100.7"]
+    package static let destinations = [
         "10.96.0.10", "10.96.0.11", "10.96.0.12", "198.51.100.200", "192.168.60.10", "192.168.50.11", "10.244.1.1",
         "127.0.0.1",
     ]
-    static let ports: [UInt16] = [80, 81, 30080, 30081]
-    static let transports = [IPProtocol.tcp, .udp].flatMap { number in ports.map { (number, $0) } }
+    package static let ports: [UInt16] = [80, 81, 30080, 30081]
+    package static let transports = [IPProtocol.tcp, .udp].flatMap { number in ports.map { (number, $0) } }
 
-    let objects: KubernetesObjects
-    let parameters: ProxyParameters
+    package let objects: KubernetesObjects
+    package let parameters: ProxyParameters
 
-    init(mode: ProxyMode, using random: inout SeededGenerator) {
+    package init(mode: ProxyMode, using random: inout SeededGenerator) {
         var parameters = ProxyParameters(
             nodeName: Self.node, nodeAddresses: Self.addresses(["192.168.50.11"]), localDetection: .none)
         let cluster = [IPPrefix("10.244.0.0/16"), IPPrefix("10.244.1.0/24")].compactMap(\.self)
@@ -105,7 +104,7 @@ struct SmallCluster {
     }
 
     /// The node with the rules that kube-proxy would write.
-    func snapshot() -> ClusterSnapshot {
+    package func snapshot() -> ClusterSnapshot {
         var text = TextBundle()
         text.addNode(Self.node, number: 1)
         text.append("net.ipv4.conf.all.route_localnet = 1", to: "nodes/\(Self.node)/sysctl.txt")
@@ -159,7 +158,7 @@ struct SmallCluster {
         text.append("net.ipv4.vs.conntrack = 1", to: folder + "sysctl.txt")
     }
 
-    func contract(_ snapshot: ClusterSnapshot) -> ServiceContract {
+    package func contract(_ snapshot: ClusterSnapshot) -> ServiceContract {
         let network = NodeNetwork(
             node: Self.node, objects: objects, links: snapshot.nodes.first?.host.links, family: .ipv4)
         return ServiceContract(objects, family: .ipv4, for: parameters, network: network)
@@ -168,7 +167,7 @@ struct SmallCluster {
 
 extension SmallCluster: CustomStringConvertible {
     /// What differs from cluster to cluster.
-    var description: String {
+    package var description: String {
         let services = objects.services.map { service in
             "\(service.name) \(service.type) \(service.ports.map(\.ipProtocol)) eTP \(service.externalTrafficPolicy ?? "-") "
                 + "iTP \(service.internalTrafficPolicy ?? "-") external \(service.externalIPs) "

@@ -3,7 +3,7 @@ import ClewNet
 import ClewSnapshot
 
 /// Sends single packets through the concrete simulator, and reads off what one node does with them.
-struct Confirmation {
+struct WitnessCheck {
     let dataplane: Dataplane
     let node: String
 

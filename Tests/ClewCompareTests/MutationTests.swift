@@ -1,0 +1,233 @@
+import ClewDataplane
+import ClewIntent
+import ClewNet
+import ClewSnapshot
+import ClewTestSupport
+import Foundation
+import Testing
+
+@testable import ClewCompare
+
+/// Rules that are in order are damaged at random: what changes a decision is found and put down to the right Service, what
+/// changes none is not reported.
+///
+/// What a decision is, the simulator of single packets says, before and after.
+@Suite struct MutationTests {
+    /// Damages in all; `CLEW_MUTATIONS` asks for more (5,000 is the full number).
+    static let runs = ProcessInfo.processInfo.environment["CLEW_MUTATIONS"].flatMap { Int($0) } ?? 60
+    static let seed = ProcessInfo.processInfo.environment["CLEW_SEED"].flatMap { UInt64($0) } ?? 1
+
+    static let bases: [MutationBase] = {
+        let cluster = LocalTrafficDetection.sources([IPPrefix("10.244.0.0/16")].compactMap(\.self))
+        return [
+            MutationBase.generated(.v1_36, cluster, seed: 1), MutationBase.generated(.v1_30, cluster, seed: 2),
+            MutationBase.generated(.v1_36, .bridge("cni0"), seed: 3), MutationBase.generated(.v1_30, .none, seed: 4),
+        ].compactMap(\.self) + MutationBase.recorded()
+    }()
+
+    @Test func basesAreInOrder() throws {
+        #expect(Damage.all.count >= 40, "\(Damage.all.count) kinds of damage")
+        for base in Self.bases {
+            let snapshot = base.damaged(base.rules)
+            let node = try #require(snapshot.nodes.first)
+            let result = ServicesComparison(Dataplane(compiling: snapshot)).compare(node, base.parameters)
+            #expect(result.causes.isEmpty && result.ports.allSatisfy { $0.status == .inOrder }, "\(base.name)")
+            for group in result.causes { print(base.name, group.cause, group.kinds, group.services) }
+        }
+    }
+
+    @Test func damageIsFoundAndNothingElse() throws {
+        var random = SeededGenerator(seed: Self.seed)
+        let kinds = Damage.all
+        var counts: [String: (applied: Int, changing: Int)] = [:]
+        var wrong = 0
+        var run = 0
+        var tried = 0
+        while run < Self.runs, tried < Self.runs * 4 {
+            let damage = kinds[tried % kinds.count]
+            tried += 1
+            guard let base = Self.bases.randomElement(using: &random) else { break }
+            var rules = base.rules
+            guard let blame = damage.apply(&rules, &random) else { continue }
+            run += 1
+            let verdict = Self.judge(base, rules, blame, damage)
+            counts[damage.name, default: (0, 0)].applied += 1
+            if verdict.isChanging { counts[damage.name, default: (0, 0)].changing += 1 }
+            for complaint in verdict.complaints {
+                wrong += 1
+                if wrong <= 40 { print("mutation \(run): \(damage.name) on \(base.name): \(complaint)") }
+            }
+            if !verdict.complaints.isEmpty, wrong <= 6 {
+                for line in Set(rules.lines).subtracting(base.rules.lines) { print("    + \(line.table) \(line.text)") }
+                for line in Set(base.rules.lines).subtracting(rules.lines) { print("    - \(line.table) \(line.text)") }
+            }
+        }
+        let changing = counts.values.reduce(0) { $0 + $1.changing }
+        print(
+            """
+            mutations: seed \(Self.seed), \(run) runs of \(counts.count) kinds on \(Self.bases.count) nodes: \
+            \(changing) changed a decision, \(run - changing) none; \(wrong) complaints
+            """)
+        for (name, count) in counts.sorted(by: { $0.key < $1.key }) where Self.runs >= 1000 {
+            print("  \(name): \(count.applied), changing \(count.changing)")
+        }
+        #expect(run == Self.runs)
+        #expect(changing > run / 3)
+        #expect(wrong == 0)
+    }
+
+    // MARK: - Judging one
+
+    struct Verdict {
+        var isChanging = false
+        var complaints: [String] = []
+    }
+
+    static func judge(_ base: MutationBase, _ rules: SaveText, _ blame: Damage.Blame, _ damage: Damage) -> Verdict {
+        let snapshot = base.damaged(rules)
+        let dataplane = Dataplane(compiling: snapshot)
+        let node = snapshot.nodes[0]
+        let result = ServicesComparison(dataplane).compare(node, base.parameters)
+        let oracle = Oracle(base, snapshot, dataplane)
+        var verdict = Verdict()
+        verdict.isChanging = !oracle.changed.isEmpty || oracle.changesStrangers
+        // What single packets do differently must be reported.
+        for (service, example) in oracle.changed.sorted(by: { $0.key < $1.key }) {
+            let status = result.ports.first { $0.name == service }?.status
+            if status == .differs || (status == .unknown && oracle.unknown[service] != nil) { continue }
+            verdict.complaints.append("\(service) is \(status?.rawValue ?? "gone"), but \(example)")
+        }
+        for (service, example) in oracle.unknown where oracle.changed[service] == nil {
+            let status = result.ports.first { $0.name == service }?.status
+            if status == .inOrder {
+                verdict.complaints.append("\(service) is in order, but cannot be told: \(example)")
+            }
+        }
+        if oracle.changesStrangers, result.causes.isEmpty { verdict.complaints.append("strangers: nothing reported") }
+        // What is reported must be different for a single packet.
+        for port in result.ports where port.status != .inOrder {
+            let isUnknown = port.status == .unknown
+            if isUnknown, oracle.unknown[port.name] == nil, port.differences.isEmpty {
+                verdict.complaints.append("\(port.name) cannot be told: \(port.undecided.first?.note.text ?? "?")")
+            }
+            for difference in port.differences {
+                if let complaint = oracle.complaint(about: difference) { verdict.complaints.append(complaint) }
+            }
+            if !isUnknown, let complaint = unjustBlame(port, blame, rules) { verdict.complaints.append(complaint) }
+        }
+        for group in result.causes where group.services.isEmpty {
+            if let complaint = oracle.complaint(about: group.example) { verdict.complaints.append(complaint) }
+        }
+        if case .none = blame, !result.causes.isEmpty { verdict.complaints.append("harmless, but reported") }
+        return verdict
+    }
+
+    /// Some cause of a damaged Service must be the place of the damage.
+    private static func unjustBlame(_ port: ServicePortComparison, _ blame: Damage.Blame, _ rules: SaveText) -> String?
+    {
+        guard case .chains(let chains) = blame else { return nil }
+        let places = port.differences.map { $0.cause.place.split(separator: " ").last.map(String.init) ?? "" }
+        if places.contains(where: chains.contains) { return nil }
+        return "\(port.name): blame on \(Set(places).sorted()) instead of \(chains)"
+    }
+}
+
+/// What single packets do before and after.
+struct Oracle {
+    let base: MutationBase
+    private let confirmation: WitnessCheck
+    private let before: WitnessCheck
+    private let node: String
+    /// With an example in words.
+    private(set) var changed: [ServicePortName: String] = [:]
+    private(set) var unknown: [ServicePortName: String] = [:]
+    private(set) var changesStrangers = false
+
+    init(_ base: MutationBase, _ snapshot: ClusterSnapshot, _ dataplane: Dataplane) {
+        self.base = base
+        node = snapshot.nodes[0].name
+        confirmation = WitnessCheck(dataplane, node: node)
+        before = base.check
+        for (probe, healthy) in zip(base.probes, base.healthy) {
+            let now = confirmation.outcomes(of: dataplane.trace(probe.flow))
+            let text = "\(probe.description): \(now) was \(healthy)"
+            if now.keys.contains(.unknown) {
+                if let service = probe.service { unknown[service] = text }
+                continue
+            }
+            guard isDifferent(now, healthy, probe.flow, probe.arrival) else { continue }
+            if let service = probe.service {
+                changed[service] = text
+            } else {
+                changesStrangers = isServed(now) || changesStrangers
+            }
+        }
+    }
+
+    /// Packets to no Service: only those that kube-proxy's chains translate concern Services.
+    private func isServed(_ outcomes: [FoundOutcome: Double]) -> Bool {
+        let endpoints = base.snapshot.objects.endpointSlices.flatMap { slice in
+            slice.endpoints.flatMap(\.addresses)
+        }
+        return outcomes.keys.contains { outcome in
+            if case .translated(let endpoint, _) = outcome { endpoints.contains(endpoint.address) } else { false }
+        }
+    }
+
+    private func isDifferent(
+        _ now: [FoundOutcome: Double], _ healthy: [FoundOutcome: Double], _ flow: Flow, _ arrival: SourceArrival
+    ) -> Bool {
+        let (a, b) = (tolerating(now, flow, arrival), tolerating(healthy, flow, arrival))
+        return Set(a.keys) != Set(b.keys) || a.contains { abs($0.value - (b[$0.key] ?? 0)) > 1e-6 }
+    }
+
+    /// Within the cluster, a masquerade that direct connections get too is no Service's affair.
+    private func tolerating(
+        _ outcomes: [FoundOutcome: Double], _ flow: Flow, _ arrival: SourceArrival
+    ) -> [FoundOutcome: Double] {
+        var result: [FoundOutcome: Double] = [:]
+        for (outcome, share) in outcomes {
+            var own = outcome
+            if case .translated(let endpoint, isMasqueraded: true) = outcome, isWithin(flow),
+                isMasqueradedDirectly(endpoint, flow)
+            {
+                own = .translated(endpoint, isMasqueraded: wasMasqueraded(endpoint, flow))
+            }
+            result[own, default: 0] += share
+        }
+        return result
+    }
+
+    private func isWithin(_ flow: Flow) -> Bool {
+        guard case .outside(let address, _) = flow.origin else { return true }
+        return IPPrefix("10.244.2.0/24")?.contains(address) ?? false
+            || IPPrefix("192.168.50.0/24")?.contains(address) ?? false
+    }
+
+    private func isMasqueradedDirectly(_ endpoint: SocketAddress, _ flow: Flow) -> Bool {
+        var direct = flow
+        direct.destination = endpoint.address
+        direct.destinationPort = endpoint.port
+        let trace = confirmation.dataplane.trace(direct)
+        let own = trace.branches.flatMap(\.hops).filter { $0.node == node && $0.namespace == "host" }.flatMap(\.steps)
+        return own.contains { $0.kind == .rule && $0.hook == .postrouting && $0.text.contains("MASQUERADE") }
+    }
+
+    private func wasMasqueraded(_ endpoint: SocketAddress, _ flow: Flow) -> Bool {
+        before.outcomes(of: before.dataplane.trace(flow)).keys.contains(.translated(endpoint, isMasqueraded: true))
+    }
+
+    /// Why a reported difference is none; `nil` where its packet shows it.
+    func complaint(about difference: Difference) -> String? {
+        guard let flow = difference.witness?.flow else { return "\(difference.kind.rawValue) without a packet" }
+        if !difference.isConfirmed {
+            return "\(difference.kind.rawValue) of \(difference.destination) is not confirmed"
+        }
+        if difference.kind == .affinity { return nil }
+        let now = confirmation.outcomes(of: confirmation.dataplane.trace(flow))
+        let healthy = before.outcomes(of: before.dataplane.trace(flow))
+        if isDifferent(now, healthy, flow, difference.arrival) { return nil }
+        return
+            "\(difference.kind.rawValue) of \(difference.destination) reported, but \(flow.fromText) is treated as before"
+    }
+}

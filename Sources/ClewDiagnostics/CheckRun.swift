@@ -2,6 +2,8 @@
 package struct CheckRun: Sendable {
     /// Worst first.
     package private(set) var findings: [Finding]
+    /// What looks alarming and is normal (group OK), by code: told only when it is asked for.
+    package let normal: [Finding]
     /// Connections walked, and how many of those that should work do not.
     package let walked: Int
     package let failing: Int
@@ -14,6 +16,8 @@ package struct CheckRun: Sendable {
         for check in checks {
             found += check.findings(in: context).map { Self.counted($0, in: context.survey) }
         }
+        normal = found.filter { $0.check.group == .normal }
+        found.removeAll { $0.check.group == .normal }
         found += UnexplainedLoss.findings(beside: found, in: context).map { Self.counted($0, in: context.survey) }
         let folded = CauseOrder.folded(found)
         let prover = FixProver(context)
@@ -71,19 +75,31 @@ enum CauseOrder {
         return roots
     }
 
+    /// Checks that are nearer to the root, or farther from it, than others of their group.
+    private static let ranks: [String: Int] = [
+        // A device that is down takes routes and neighbours with it.
+        "RTE028": -30, "BR008": -20, "RTE016": -20, "BR006": -20, "BR022": -20, "RTE021": -20,
+        // A wrong address plan or a foreign network is behind what is seen of single routes.
+        "RTE005": -10, "RTE004": -10, "RTE008": -10, "RTE006": -10, "CAL008": -10, "RTE018": -5,
+        // Named programs go before the bare rule they wrote.
+        "FW002": 15, "FW003": 15, "FW007": 16, "RTE012": 17, "BR019": 25,
+        "RTE030": 35, "RTE002": 36,
+    ]
+
     /// Lower is nearer to the root: what makes a node's network what it is goes before what is seen of it.
     private static func rank(_ finding: Finding) -> Int {
-        switch finding.check.group {
+        if let rank = ranks[finding.check.code] { return rank }
+        return switch finding.check.group {
         case .kernel: 0
-        case .bridge: 1
-        case .firewall: 2
-        case .flannel, .calico: 3
-        case .routing: 4
-        case .conntrack: 5
-        case .kubeProxy, .ipvs: 6
-        case .objects: 7
-        case .walk: 8
-        case .normal: 9
+        case .bridge: 10
+        case .firewall: 20
+        case .flannel, .calico: 30
+        case .routing: 40
+        case .conntrack: 50
+        case .kubeProxy, .ipvs: 60
+        case .objects: 70
+        case .walk: 80
+        case .normal: 90
         }
     }
 }

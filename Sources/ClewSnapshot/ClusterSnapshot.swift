@@ -51,6 +51,8 @@ package struct NodeSnapshot: Sendable {
     package var proxyMode: String?
     /// What its kube-proxy was told: by its `/configz`, else its file, else the cluster's ConfigMap.
     package var proxyConfiguration: KubeProxyConfiguration?
+    /// Files of the node, and of its pods' namespaces, that no parser makes values of; sorted by path.
+    package var texts: [NodeText] = []
 
     package init(name: String, host: NamespaceSnapshot) {
         self.name = name

@@ -38,5 +38,7 @@ package enum LossCause: Sendable, Hashable {
     /// A ClusterIP that no rule translated leaves the node.
     case untranslated
     case loop
+    /// It leaves the cluster with a pod's address that nobody outside knows.
+    case notMasqueraded
     case other
 }

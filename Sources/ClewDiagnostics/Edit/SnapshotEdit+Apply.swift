@@ -27,8 +27,9 @@ extension ClusterSnapshot {
         case .appendRule(let table, let chain, let rule):
             try changeRules(table, chain) { text throws(EditError) in try text.append(rule, to: chain) }
         case .deleteRule(let node, let line): try deleteRule(node, line)
-        case .setHairpin, .setMTU: try applyToLink(edit)
+        case .setHairpin, .setMTU, .setLinkUp, .setMaster, .deleteAddress: try applyToLink(edit)
         case .addRoute, .deleteRoute, .setNeighbor, .deleteNeighbor: try applyToRouting(edit)
+        case .addRoutingRule, .deleteRoutingRule: try applyToRules(edit)
         case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections: try applyToEntries(edit)
         case .replaceService, .replaceEndpointSlices: try applyToObjects(edit)
         }
@@ -69,6 +70,21 @@ extension ClusterSnapshot {
                 let link = try state.linkIndex(name)
                 state.links?[link].mtu = mtu
             }
+        case .setLinkUp(let place, let name, let isUp):
+            try change(place) { state throws(EditError) in try state.setLink(name, isUp: isUp) }
+        case .setMaster(let node, let name, let bridge):
+            try change(.host(node: node)) { state throws(EditError) in
+                let link = try state.linkIndex(name)
+                _ = try state.linkIndex(bridge)
+                state.links?[link].master = bridge
+                var port = BridgePort(bridge: bridge, source: .edited)
+                port.state = "forwarding"
+                port.hairpin = false
+                port.isolated = false
+                state.links?[link].port = port
+            }
+        case .deleteAddress(let place, let name, let address):
+            try change(place) { state throws(EditError) in try state.deleteAddress(address, of: name) }
         default: return
         }
     }
@@ -103,6 +119,28 @@ extension ClusterSnapshot {
         case .deleteNeighbor(let place, let address, let device):
             try change(place) { state in
                 state.neighbors?.removeAll { $0.address == address && $0.device == device }
+            }
+        default: return
+        }
+    }
+
+    private mutating func applyToRules(_ edit: SnapshotEdit) throws(EditError) {
+        switch edit {
+        case .addRoutingRule(let place, let family, let text):
+            let parsed = IpRuleParser.parse(Array(text.utf8), artifact: SourceLine.edited.artifact, family: family)
+            guard let rule = parsed.values.first, parsed.unread.isEmpty else {
+                throw EditError("'\(text)' is not a policy rule: \(parsed.unread.first?.reason ?? "nothing in it")")
+            }
+            try change(place) { state in
+                state.routingRules.append(rule)
+                state.routingRules.sort { $0.priority < $1.priority }
+            }
+        case .deleteRoutingRule(let place, let rule):
+            try change(place) { state throws(EditError) in
+                guard let index = state.routingRules.firstIndex(of: rule) else {
+                    throw EditError("there is no policy rule '\(rule.text)'")
+                }
+                state.routingRules.remove(at: index)
             }
         default: return
         }
@@ -204,13 +242,6 @@ extension NamespaceSnapshot {
         for other in sysctls.keys where other.hasPrefix("net.\(family).conf.") && other.hasSuffix(".forwarding") {
             sysctls[other] = sysctl
         }
-    }
-
-    fileprivate func linkIndex(_ name: String) throws(EditError) -> Int {
-        guard let index = links?.firstIndex(where: { $0.name == name }) else {
-            throw EditError("there is no device \(name)")
-        }
-        return index
     }
 }
 

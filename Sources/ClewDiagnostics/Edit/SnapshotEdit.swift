@@ -42,6 +42,14 @@ package enum SnapshotEdit: Sendable {
     /// Deletes the rule of that line.
     case deleteRule(node: String, SourceLine)
     case setHairpin(node: String, port: String, isOn: Bool)
+    /// Up brings back the routes that the kernel makes of the device's addresses, and no others.
+    case setLinkUp(EditPlace, link: String, isUp: Bool)
+    /// Makes a device a port of a bridge, with the port's settings of the kernel.
+    case setMaster(node: String, port: String, bridge: String)
+    case deleteAddress(EditPlace, link: String, IPPrefix)
+    /// A policy rule in the words of `ip rule`, with its priority: `100: from all to 10.0.0.0/8 lookup main`.
+    case addRoutingRule(EditPlace, AddressFamily, String)
+    case deleteRoutingRule(EditPlace, RoutingRule)
     /// In bytes.
     case setMTU(EditPlace, link: String, mtu: UInt32)
     /// A route in the words of `ip route`; replaces one of the same destination, table and metric.

@@ -75,6 +75,8 @@ extension ConnectionSurvey {
         var decision: Decision?
         var disposition: Disposition
         var node: String?
+        var namespace: String
+        var isTunnelled: Bool
         var lastStep: Step?
         var losesReply: Bool
         var reason: String
@@ -90,20 +92,41 @@ extension ConnectionSurvey {
             for index in connections.indices { results.initializeElement(at: index, to: Result()) }
             DispatchQueue.concurrentPerform(iterations: pieces) { piece in
                 for index in piece * size..<min((piece + 1) * size, connections.count) {
-                    results[index] = result(dataplane.trace(connections[index].flow))
+                    results[index] = result(dataplane.trace(connections[index].flow), of: connections[index])
                 }
             }
             count = connections.count
         }
     }
 
-    private static func result(_ trace: Trace) -> Result {
+    private static func result(_ trace: Trace, of connection: SurveyedConnection) -> Result {
         var result = Result(verdict: trace.verdict)
+        if connection.needsMasquerade, trace.verdict == .works,
+            let branch = trace.branches.first(where: { $0.disposition == .leavesSnapshot && $0.snat == nil })
+        {
+            return unmasqueraded(trace, branch)
+        }
         guard trace.verdict != .works else { return result }
         result.summary = TracedConnection(trace)
         result.unknowns = trace.unknowns
         result.losses = trace.branches.filter { $0.outcome == .fails }.map(loss)
         return result
+    }
+
+    /// A connection that would be answered to an address that nobody outside knows.
+    private static func unmasqueraded(_ trace: Trace, _ branch: TraceBranch) -> Result {
+        let reason = "leaves with the address of \(trace.flow.fromText), to which the world outside has no way"
+        let node = branch.hops.last?.node
+        let decision = Decision(node: node, source: nil, text: reason, cause: .notMasqueraded)
+        var summary = TracedConnection(trace)
+        summary.verdict = .fails
+        summary.reason = reason
+        summary.decidedBy = decision
+        summary.failingPercent = 100
+        let loss = Loss(
+            decision: decision, disposition: .leavesSnapshot, node: node, namespace: "host", isTunnelled: false,
+            lastStep: branch.hops.last?.steps.last, losesReply: true, reason: reason)
+        return Result(verdict: .fails, summary: summary, losses: [loss])
     }
 
     private static func loss(_ branch: TraceBranch) -> Loss {
@@ -112,7 +135,8 @@ extension ConnectionSurvey {
         return Loss(
             decision: branch.decidedBy,
             disposition: losesReply ? branch.reply?.disposition ?? .dropped : branch.disposition,
-            node: branch.decidedBy?.node ?? hops.last?.node, lastStep: hops.last?.steps.last, losesReply: losesReply,
+            node: branch.decidedBy?.node ?? hops.last?.node, namespace: hops.last?.namespace ?? "host",
+            isTunnelled: (hops.last?.encapsulation ?? 0) > 0, lastStep: hops.last?.steps.last, losesReply: losesReply,
             reason: branch.reason)
     }
 
@@ -121,6 +145,8 @@ extension ConnectionSurvey {
             var decision: Decision?
             var disposition: Disposition
             var node: String?
+            var namespace: String
+            var isTunnelled: Bool
             var losesReply: Bool
             /// What is said where no line decides.
             var reason: String?
@@ -131,12 +157,14 @@ extension ConnectionSurvey {
             for loss in result.losses {
                 let key = Key(
                     decision: loss.decision, disposition: loss.disposition, node: loss.node,
-                    losesReply: loss.losesReply, reason: loss.decision?.source == nil ? loss.reason : nil)
+                    namespace: loss.namespace, isTunnelled: loss.isTunnelled, losesReply: loss.losesReply,
+                    reason: loss.decision?.source == nil ? loss.reason : nil)
                 if groups[key] == nil {
                     order.append(key)
                     groups[key] = LostConnections(
                         id: 0, decision: loss.decision, disposition: loss.disposition, node: loss.node,
-                        lastStep: loss.lastStep, losesReply: loss.losesReply, reason: loss.reason, connections: [])
+                        namespace: loss.namespace, isTunnelled: loss.isTunnelled, lastStep: loss.lastStep,
+                        losesReply: loss.losesReply, reason: loss.reason, connections: [])
                 }
                 if groups[key]?.connections.last != index { groups[key]?.connections.append(index) }
             }

@@ -24,6 +24,8 @@ package struct SurveyPlan: Sendable {
             }
         }
         connections += Self.betweenPods(snapshot, pods)
+        connections += Self.toKubelets(snapshot)
+        connections += Self.toTheWorld(snapshot, pods)
         planned = connections.count
         guard planned > limit, limit > 0 else { return }
         connections = (0..<limit).map { connections[$0 * planned / limit] }
@@ -86,6 +88,39 @@ package struct SurveyPlan: Sendable {
         family == .ipv4 ? IPAddress(v4: 0xCB00_7132) : IPAddress(v6High: 0x2001_0DB8_00FF_0000, low: 0x32)
     }
 
+    /// From every node to the kubelet of every other that is known to listen: what logs, exec and probes of metrics need.
+    private static func toKubelets(_ snapshot: ClusterSnapshot) -> [SurveyedConnection] {
+        var result: [SurveyedConnection] = []
+        for to in snapshot.nodes {
+            guard
+                to.host.sockets?.contains(where: { $0.ipProtocol == .tcp && $0.port == 10250 && $0.address == nil })
+                    == true, let object = snapshot.objects.nodes.first(where: { $0.name == to.name })
+            else { continue }
+            for from in snapshot.nodes where from.name != to.name && snapshot.objects.has(node: from.name) {
+                for address in object.internalIPs {
+                    let flow = Flow(
+                        origin: .host(node: from.name), destination: address, destinationPort: 10250, ipProtocol: .tcp,
+                        fromText: "node/\(from.name)", toText: "\(SocketAddress(address, 10250))/tcp")
+                    result.append(SurveyedConnection(flow: flow, service: nil, expectation: .works))
+                }
+            }
+        }
+        return result
+    }
+
+    /// From a pod of every node to the world, where flannel is there to give such connections the node's address.
+    private static func toTheWorld(_ snapshot: ClusterSnapshot, _ pods: PodsByNode) -> [SurveyedConnection] {
+        snapshot.nodes.flatMap { node -> [SurveyedConnection] in
+            guard node.host.masqueradesByFlannel, let pod = pods.all(on: node.name, .ipv4).first else { return [] }
+            let client = outsider(.ipv4)
+            let flow = Flow(
+                origin: .pod(node: node.name, address: pod.address, name: pod.name), destination: client,
+                destinationPort: 443, ipProtocol: .tcp, fromText: "pod/\(pod.name)",
+                toText: "\(SocketAddress(client, 443))/tcp")
+            return [SurveyedConnection(flow: flow, service: nil, expectation: .works, needsMasquerade: true)]
+        }
+    }
+
     /// From a pod of every node to one of every other: the network below the Services.
     private static func betweenPods(_ snapshot: ClusterSnapshot, _ pods: PodsByNode) -> [SurveyedConnection] {
         var result: [SurveyedConnection] = []
@@ -106,6 +141,22 @@ package struct SurveyPlan: Sendable {
             }
         }
         return result
+    }
+}
+
+extension KubernetesObjects {
+    fileprivate func has(node name: String) -> Bool { nodes.contains { $0.name == name } }
+}
+
+extension NamespaceSnapshot {
+    /// Whether flannel's masquerading chain is in nat: it is made with `--ip-masq` only.
+    fileprivate var masqueradesByFlannel: Bool {
+        ruleSets.contains { ruleSet in
+            ruleSet.chains.contains { chain in
+                ruleSet.tables[Int(chain.table.rawValue)].family == .ipv4
+                    && ruleSet.string(chain.name) == "FLANNEL-POSTRTG"
+            }
+        }
     }
 }
 

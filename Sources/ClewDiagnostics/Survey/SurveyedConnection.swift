@@ -14,11 +14,16 @@ package struct SurveyedConnection: Sendable {
     /// `nil`: between pods, without a Service.
     package var service: ServicePortName?
     package var expectation: Expectation
+    /// It leaves the cluster, and is answered only if it does not show a pod's address outside.
+    package var needsMasquerade = false
 
-    package init(flow: Flow, service: ServicePortName?, expectation: Expectation) {
+    package init(
+        flow: Flow, service: ServicePortName?, expectation: Expectation, needsMasquerade: Bool = false
+    ) {
         self.flow = flow
         self.service = service
         self.expectation = expectation
+        self.needsMasquerade = needsMasquerade
     }
 }
 
@@ -30,6 +35,10 @@ package struct LostConnections: Sendable {
     package var disposition: Disposition
     /// Where the packet was last: `nil` outside the cluster.
     package var node: String?
+    /// The namespace of that node: `host`, or the pod's name.
+    package var namespace: String
+    /// Whether what was lost is the packet that a tunnel wrapped around.
+    package var isTunnelled: Bool
     /// The last look-up or decision of the way that fails.
     package var lastStep: Step?
     /// Whether the request arrived and only its answer is lost.

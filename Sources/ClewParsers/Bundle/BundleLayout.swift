@@ -23,6 +23,8 @@ struct BundleLayout {
         var host: Files
         /// By folder name.
         var namespaces: [String: Files] = [:]
+        /// Files that no parser reads, by their path below the node's folder.
+        var texts: [(path: String, id: ArtifactID)] = []
     }
 
     /// Nodes below `nodes/`, by name.
@@ -75,7 +77,10 @@ struct BundleLayout {
         if let index = Self.nodesIndex(path) {
             let folder = path[...(index + 1)].joined(separator: "/")
             var node = named[path[index + 1]] ?? NodeFiles(host: Files(folder: folder))
-            if !Self.add(id, path[(index + 2)...], folder, to: &node) { kept.append(id) }
+            if !Self.add(id, path[(index + 2)...], folder, to: &node) {
+                kept.append(id)
+                node.texts.append((path[(index + 2)...].joined(separator: "/"), id))
+            }
             named[path[index + 1]] = node
             return
         }
@@ -86,6 +91,7 @@ struct BundleLayout {
             var node = flat[folder] ?? NodeFiles(host: Files(folder: folder))
             let depth = folder.isEmpty ? 0 : folder.split(separator: "/").count
             let isTaken = Self.add(id, path[depth...], folder, to: &node)
+            if !isTaken { node.texts.append((path[depth...].joined(separator: "/"), id)) }
             flat[folder] = node
             if isTaken { return }
         }

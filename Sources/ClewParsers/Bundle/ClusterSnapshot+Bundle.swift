@@ -131,6 +131,7 @@ struct BundleReader {
             return
         }
         known.host.files += files.host.files
+        known.texts += files.texts
         known.namespaces.merge(files.namespaces) { a, b in
             var joined = a
             joined.files += b.files
@@ -167,6 +168,11 @@ struct BundleReader {
         let host = NamespaceAssembly(files.host, from: source)
         log.add(host.log, of: name)
         var node = NodeSnapshot(name: name, host: host.state)
+        node.texts = files.texts.filter { !source.isEmpty($0.id) }.sorted { $0.path < $1.path }.map { file in
+            NodeText(
+                path: file.path, artifact: file.id, bytes: source.bytes(file.id),
+                exitCode: source.origin(file.id)?.exitCode)
+        }
         node.proxyMode = host.proxyMode
         node.proxyConfiguration = host.proxyConfiguration ?? configMapConfiguration
         for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {

@@ -6,6 +6,9 @@ package enum CheckCatalogue {
     package static let all: [any Check] =
         (objects + kubeProxy + ipvs + kernel + routing + bridge + firewall + conntrack + flannel + calico + normal)
 
+    /// What is to be known of every check, and of what is said where none of them fits.
+    package static let metadata: [CheckMetadata] = all.map { type(of: $0).metadata } + [UnexplainedLoss.metadata]
+
     /// The check of a code, or of a name.
     package static func check(_ text: String) -> (any Check)? {
         let wanted = text.uppercased()

@@ -21,6 +21,14 @@ package struct CheckContext: Sendable {
     /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.
     package init(_ dataplane: Dataplane, connectionLimit limit: Int = 20_000) {
         let snapshot = dataplane.snapshot
+        let contracts = Self.contracts(of: snapshot)
+        let plan = SurveyPlan(snapshot, contracts: contracts, limit: limit)
+        self.init(
+            dataplane, contracts: contracts, survey: ConnectionSurvey(plan.connections, through: dataplane))
+    }
+
+    /// What each collected node's kube-proxy owes, by what it was told.
+    static func contracts(of snapshot: ClusterSnapshot) -> [String: [ServiceContract]] {
         var contracts: [String: [ServiceContract]] = [:]
         for node in snapshot.nodes {
             let others = snapshot.nodes.filter { $0.name != node.name }
@@ -32,9 +40,7 @@ package struct CheckContext: Sendable {
                         node: node.name, objects: snapshot.objects, links: node.host.links, family: family))
             }
         }
-        let plan = SurveyPlan(snapshot, contracts: contracts, limit: limit)
-        self.init(
-            dataplane, contracts: contracts, survey: ConnectionSurvey(plan.connections, through: dataplane))
+        return contracts
     }
 
     package func service(_ name: NamespacedName) -> Service? {

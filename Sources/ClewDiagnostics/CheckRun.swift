@@ -8,8 +8,8 @@ package struct CheckRun: Sendable {
     package let walked: Int
     package let failing: Int
 
-    /// Runs checks, in the order of the catalogue.
-    package init(_ checks: [any Check], in context: CheckContext) {
+    /// Runs checks, in the order of the catalogue; what a filter does not ask for is left out before fixes are tried.
+    package init(_ checks: [any Check], in context: CheckContext, asking filter: FindingFilter = FindingFilter()) {
         walked = context.survey.connections.count
         failing = context.survey.failing
         var found: [Finding] = []
@@ -19,7 +19,7 @@ package struct CheckRun: Sendable {
         normal = found.filter { $0.check.group == .normal }
         found.removeAll { $0.check.group == .normal }
         found += UnexplainedLoss.findings(beside: found, in: context).map { Self.counted($0, in: context.survey) }
-        let folded = CauseOrder.folded(found)
+        let folded = filter.kept(CauseOrder.folded(found), in: context)
         let prover = FixProver(context)
         findings = folded.map { finding in
             var finding = finding

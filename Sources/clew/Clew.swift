@@ -2,6 +2,9 @@ import ArgumentParser
 
 /// The root command.
 struct Clew: ParsableCommand {
+    /// Semantic versioning.
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "clew",
         abstract: "Finds where a Kubernetes connection goes, there and back, and which line loses it.",
@@ -11,14 +14,18 @@ struct Clew: ParsableCommand {
 
             EXAMPLES:
               clew trace bundle.tar.gz --from pod/shop/web-0 --to svc/shop/api:http
+              clew check bundle.tar.gz
+              clew check bundle.tar.gz --from pod/shop/web-0 --to svc/shop/api
+              clew fix bundle.tar.gz BR001
               clew services bundle.tar.gz
               clew bundle show bundle.tar.gz
 
             EXIT CODES: 0 works, 1 something fails, 2 bad usage or input, 3 something cannot be told.
             """,
-        version: "clew 0.1.0",
+        version: "clew \(version)",
         subcommands: [
-            TraceCommand.self, ServicesCommand.self, CheckCommand.self, CollectCommand.self, BundleCommand.self,
+            TraceCommand.self, ServicesCommand.self, CheckCommand.self, ChecksCommand.self,
+            ExplainCheckCommand.self, CollectCommand.self, BundleCommand.self,
         ])
 
     /// Runs the command that the arguments name; returns the process's exit code.
@@ -48,7 +55,8 @@ struct Clew: ParsableCommand {
         if text.hasPrefix("Error: ") { text.removeFirst(7) }
         if text.hasSuffix(".") { text.removeLast() }
         let command = CommandLine.arguments.dropFirst().prefix { !$0.hasPrefix("-") }.first.map { " \($0)" } ?? ""
-        let known = ["trace", "services", "check", "collect", "bundle"].contains(command.dropFirst()) ? command : ""
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+        let known = names.contains { $0 == command.dropFirst() } ? command : ""
         return text.prefix(1).lowercased() + text.dropFirst() + " (see 'clew\(known) --help')"
     }
 

@@ -121,26 +121,34 @@ package struct SurveyPlan: Sendable {
         }
     }
 
-    /// From a pod of every node to one of every other: the network below the Services.
+    /// From a pod and the host of every node to a pod of every other: the network below the Services.
     private static func betweenPods(_ snapshot: ClusterSnapshot, _ pods: PodsByNode) -> [SurveyedConnection] {
         var result: [SurveyedConnection] = []
         for from in snapshot.nodes {
             for to in snapshot.nodes {
                 for family in AddressFamily.allCases {
-                    guard let sender = pods.all(on: from.name, family).first,
-                        let receiver = pods.all(on: to.name, family).first(where: { $0.address != sender.address })
-                    else { continue }
-                    let flow = Flow(
-                        origin: .pod(node: from.name, address: sender.address, name: sender.name),
-                        destination: receiver.address,
-                        destinationPort: UInt16(family == .ipv4 ? 8 : 128) << 8,
-                        ipProtocol: family == .ipv4 ? .icmp : .icmpv6, fromText: "pod/\(sender.name)",
-                        toText: "pod/\(receiver.name)")
-                    result.append(SurveyedConnection(flow: flow, service: nil, expectation: .works))
+                    let sender = pods.all(on: from.name, family).first
+                    let others = pods.all(on: to.name, family).filter { $0.address != sender?.address }
+                    if let sender, let receiver = others.first {
+                        let origin = FlowOrigin.pod(node: from.name, address: sender.address, name: sender.name)
+                        result.append(echo(origin, "pod/\(sender.name)", to: receiver))
+                    }
+                    // Kubelets, API servers and pods on the host's network reach pods from the host.
+                    if from.name != to.name, let receiver = pods.all(on: to.name, family).first {
+                        result.append(echo(.host(node: from.name), "node/\(from.name)", to: receiver))
+                    }
                 }
             }
         }
         return result
+    }
+
+    private static func echo(_ origin: FlowOrigin, _ from: String, to pod: PodsByNode.Address) -> SurveyedConnection {
+        let family = pod.address.family
+        let flow = Flow(
+            origin: origin, destination: pod.address, destinationPort: UInt16(family == .ipv4 ? 8 : 128) << 8,
+            ipProtocol: family == .ipv4 ? .icmp : .icmpv6, fromText: from, toText: "pod/\(pod.name)")
+        return SurveyedConnection(flow: flow, service: nil, expectation: .works)
     }
 }
 

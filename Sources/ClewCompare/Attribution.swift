@@ -80,8 +80,15 @@ struct Attribution {
             if !isTranslated, finding.end?.kind == .left || finding.end?.kind == .delivered {
                 return (.missingEndpoint, untranslated(steps, entry, arrival).1)
             }
+            if let empty = emptyEndpoint(cell) {
+                return (.missingEndpoint, lacking(empty.chain, empty.ruleSet, "nothing is in it that leads anywhere"))
+            }
             return (.missingEndpoint, parent(steps, entry, arrival, "no rule leads to \(text(finding.endpoint))"))
-        case .wrongWeight: return (.wrongWeight, weight(steps, entry, arrival))
+        case .wrongWeight:
+            if let empty = emptyEndpoint(cell) {
+                return (.wrongWeight, lacking(empty.chain, empty.ruleSet, "nothing is in it that leads anywhere"))
+            }
+            return (.wrongWeight, weight(steps, entry, arrival))
         case .missingMasquerade: return (.missingMasquerade, missingMasquerade(steps, entry, cell))
         case .extraMasquerade: return (.extraMasquerade, extraMasquerade(steps, entry, arrival))
         case .notAskedDrop, .notAskedReject:
@@ -230,6 +237,19 @@ struct Attribution {
         return lacking(parent.chainID, parent.ruleSet, what)
     }
 
+    /// A chain without rules that some of the packets come to, and come back from to the next endpoint's.
+    private func emptyEndpoint(_ cell: Cell) -> ChainKey? {
+        for end in cell.ends {
+            for step in translationSteps(classes.steps(of: end.state)) where isOfService(step) && !isEmptyMark(step) {
+                guard case .jump(let chain)? = rule(step)?.target,
+                    classes.ruleSets[step.ruleSet].chains[Int(chain.rawValue)].ruleCount == 0
+                else { continue }
+                return ChainKey(ruleSet: step.ruleSet, chain: chain)
+            }
+        }
+        return nil
+    }
+
     private func lackingServer(_ step: ClassStep, _ what: String) -> Cause {
         var source = step.source
         if case .virtualServer(let number) = step.kind { source = classes.virtualServers[number].source }
@@ -270,6 +290,7 @@ struct Attribution {
     }
 
     private func missingMasquerade(_ steps: [ClassStep], _ entry: ContractEntry, _ cell: Cell) -> Cause {
+        if steps.contains(where: { $0.ruleSet < 0 }), let untracked { return untracked }
         let source = steps.filter { $0.hook == .postrouting && $0.ruleSet >= 0 }
         if steps.contains(where: { setsMark($0) && $0.hook != .postrouting }) { return unusedMark(source) }
         let own = translationSteps(steps)
@@ -287,6 +308,12 @@ struct Attribution {
         let above = entry.destination.kind == .clusterIP ? 2 : 3
         let marking = way[max(min(1, way.count - 1), way.count - above)]
         return lacking(marking.chainID, marking.ruleSet, what)
+    }
+
+    /// Without it conntrack lets go of what IPVS has sent on, and no rule can change its source (`ip_vs_core.c`).
+    private var untracked: Cause? {
+        guard let setting = classes.sysctl("net.ipv4.vs.conntrack"), setting.value == "0" else { return nil }
+        return Cause(.line, source: setting.source, place: "sysctl", text: "net.ipv4.vs.conntrack = 0")
     }
 
     /// Marked, and not masqueraded: the fault is in POSTROUTING.

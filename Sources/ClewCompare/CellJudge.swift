@@ -158,8 +158,11 @@ struct CellJudge {
                 let isAsked =
                     wanted.masquerade == .always
                     || cell.isEndpoint.map { wanted.isMasqueraded(from: $0, to: endpoint) } ?? false
+                // What comes in by a device and ends on the node never meets POSTROUTING, where sources are changed.
+                let endsHere = cell.arrival != .host && ends.allSatisfy { $0.kind == .delivered }
                 let isSpared =
-                    sparesEndpointsElsewhere && cell.arrival == .network && wanted.masquerade == .onlyToItself
+                    endsHere
+                    || (sparesEndpointsElsewhere && cell.arrival == .network && wanted.masquerade == .onlyToItself)
                 if isAsked, !isMasqueraded, !isSpared {
                     findings.append(Finding(kind: .missingMasquerade, endpoint: endpoint, end: ends.first))
                 } else if !isAsked, isMasqueraded, !masqueradedAnyway.contains(endpoint) {

@@ -39,12 +39,21 @@ extension ServicesComparison {
         var entries: [ExplainedEntry] = []
         var unserved: UnservedService?
         let confirmation = WitnessCheck(dataplane, node: node.name)
-        for family in AddressFamily.allCases where hasRules(node, family) {
+        for family in AddressFamily.allCases {
             let contract = contract(inferred.parameters, node, family)
             unserved = unserved ?? contract.unserved.first { $0.service == service.description }
             guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { continue }
+            let lacking = CollectedRules(node, family, inferred.parameters.mode).lacking
+                .map { NodeComparer.undecided(contract, because: $0, node: node.name) }
+            var other =
+                comparer.classes.hasAmbiguousOrder
+                ? NodeComparer(dataplane, contract: contract, node: node.name, isReversed: true) : nil
             for entry in contract.entries where entry.service.service == service {
-                entries.append(comparer.explain(entry, confirmation))
+                var compared = lacking ?? comparer.compared(entry, confirmation)
+                if lacking == nil, let reversed = other?.compared(entry, nil) {
+                    compared = compared.agreeing(with: reversed, note: comparer.orderNote)
+                }
+                entries.append(comparer.explain(entry, compared, hasRules: lacking == nil))
             }
         }
         return (entries, unserved, inferred.findings)
@@ -52,11 +61,17 @@ extension ServicesComparison {
 }
 
 extension NodeComparer {
-    mutating func explain(_ entry: ContractEntry, _ confirmation: WitnessCheck) -> ExplainedEntry {
+    /// One entry by itself.
+    fileprivate mutating func compared(_ entry: ContractEntry, _ confirmation: WitnessCheck?) -> FamilyComparison {
         result = FamilyComparison()
         compare(entry)
-        confirm(confirmation)
-        let compared = result
+        if let confirmation { confirm(confirmation) }
+        return result
+    }
+
+    fileprivate mutating func explain(
+        _ entry: ContractEntry, _ compared: FamilyComparison, hasRules: Bool
+    ) -> ExplainedEntry {
         let classes = contract.classes(of: entry).map { contractClass in
             let source = contractClass.source
             func concerns(_ arrival: SourceArrival, _ senders: AddressSet) -> Bool {
@@ -65,9 +80,13 @@ extension NodeComparer {
             return ExplainedClass(
                 source: source, expected: contractClass.outcome,
                 reasons: contract.reasons(for: entry, contractClass.outcome),
-                found: ways(of: source, to: entry),
-                differences: compared.differences.filter { concerns($0.arrival, $0.senders) },
-                undecided: compared.undecided.filter { concerns($0.arrival, $0.senders) })
+                found: hasRules ? ways(of: source, to: entry) : [],
+                differences: compared.differences.filter {
+                    $0.destination == entry.destination && concerns($0.arrival, $0.senders)
+                },
+                undecided: compared.undecided.filter {
+                    $0.destination == entry.destination && concerns($0.arrival, $0.senders)
+                })
         }
         return ExplainedEntry(destination: entry.destination, service: entry.service, classes: classes)
     }

@@ -14,6 +14,8 @@ struct NodeComparer {
     let ports: SetID
     /// Addresses of Services, which IPVS mode puts on the node.
     let virtualAddresses: AddressSet
+    /// Other nodes and what is taken for pods of the cluster.
+    private let insiders: AddressSet
     var result = FamilyComparison()
     /// Chains that lead contract entries to what is asked for, by rule set: kube-proxy's own, whatever their names.
     var serviceChains: Set<ChainKey>?
@@ -44,6 +46,11 @@ struct NodeComparer {
         // Clients do not use the lowest ports, but nothing keeps them from it.
         ports = classes.sets.set(ValueRange(1, 65535))
         self.classes = classes
+        var insiders = contract.network.otherPods.union(contract.network.otherNodes)
+        if case .sources(let prefixes) = contract.parameters.localDetection {
+            insiders = insiders.union(AddressSet(prefixes, contract.family))
+        }
+        self.insiders = insiders
         virtualAddresses = AddressSet(
             contract.entries.compactMap { entry in
                 guard entry.destination.kind != .nodePort, case .one(let address) = entry.destination.address
@@ -54,9 +61,25 @@ struct NodeComparer {
 
     var family: AddressFamily { contract.family }
 
+    /// Why both orders of rule sets are looked at.
+    var orderNote: TraceNote {
+        let files = classes.ruleSets.map(\.artifact).map(dataplane.snapshot.path)
+        return TraceNote(
+            "no dump says which of \(files.joined(separator: " and ")) comes first at equal priority", node: node,
+            source: classes.ruleSets.last.map { SourceLine($0.artifact, line: 0) })
+    }
+
     // MARK: - Entries
 
-    mutating func compareAll() {
+    /// Compares all that is asked for, and looks for what is not.
+    mutating func compareAll(_ host: NamespaceSnapshot, findsStale: Bool) {
+        compareAll()
+        guard findsStale else { return }
+        findStaleEntries(host)
+        findWideEntries(host)
+    }
+
+    private mutating func compareAll() {
         for index in contract.entries.indices {
             compare(contract.entries[index])
             if index % 256 == 255 { classes.reset() }
@@ -212,10 +235,11 @@ struct NodeComparer {
             classes.sets.intersects(a.state.originalSourcePort, b.state.originalSourcePort)
         else { return false }
         var sets = ValueSets()
-        let both = sets.intersection(
-            sets.set(union: Array(classes.sets.ranges(of: a.state.originalSource))),
-            sets.set(union: Array(classes.sets.ranges(of: b.state.originalSource))))
-        return sets.intersects(both, sets.set(union: Array(classes.sets.ranges(of: sources))))
+        let first = sets.set(union: Array(classes.sets.ranges(of: a.state.originalSource)))
+        let second = sets.set(union: Array(classes.sets.ranges(of: b.state.originalSource)))
+        let both = sets.intersection(first, second)
+        let wanted = sets.set(union: Array(classes.sets.ranges(of: sources)))
+        return sets.intersects(both, wanted)
     }
 
     // MARK: - The unusual case
@@ -277,6 +301,7 @@ struct NodeComparer {
     ) -> [Cell] {
         var cuts = ends.map(\.state.originalSource)
         cuts += endpoints.sorted().map { classes.sets.set($0.bits) }
+        if start.arrival == .network { cuts.append(classes.sets.set(insiders)) }
         var result: [Cell] = []
         for part in refined(sources, by: cuts) {
             let own = ends.filter { classes.sets.intersects($0.state.originalSource, part) }
@@ -315,13 +340,16 @@ struct NodeComparer {
 
     /// Whether the node masquerades connections that go to an endpoint directly, without any Service.
     ///
-    /// Only for senders of the cluster: what comes from outside does not speak to pods directly.
+    /// From outside of the cluster only towards endpoints elsewhere, as network plugins do: endpoints of the node itself
+    /// see the sources they are asked to see.
     private mutating func isMasqueradedAnyway(
         _ endpoint: SocketAddress, _ cell: Cell, _ ipProtocol: IPProtocol
     ) -> Bool {
-        if cell.arrival == .network {
-            let inside = classes.sets.set(contract.network.otherPods.union(contract.network.otherNodes))
-            guard classes.sets.split(cell.sources, by: inside).outside.isEmpty else { return false }
+        let isOwn =
+            contract.network.ownPods.contains(endpoint.address)
+            || contract.network.localAddresses.contains(endpoint.address)
+        if cell.arrival == .network, isOwn {
+            guard classes.sets.split(cell.sources, by: classes.sets.set(insiders)).outside.isEmpty else { return false }
         }
         let key = DirectKey(
             sources: cell.sources, arrival: cell.arrival, endpoint: endpoint, ipProtocol: ipProtocol)

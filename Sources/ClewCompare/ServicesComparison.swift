@@ -10,6 +10,8 @@ package struct NodeComparison: Sendable {
     package var parameters: [ParameterFinding] = []
     /// Why it was not compared, in words.
     package var notCompared: String?
+    /// Not a node of the cluster, as the API knows it.
+    package var isForeign = false
     package var ports: [ServicePortComparison] = []
     /// Of all Services and of none, each cause once; most damaged Service ports first.
     package var causes: [CauseGroup] = []
@@ -18,6 +20,8 @@ package struct NodeComparison: Sendable {
     package var unserved: [UnservedService] = []
     /// Files of the node that could not be read wholly: what they lack may decide.
     package var unreadFiles: [TraceNote] = []
+    /// Whether entries of no Service are looked for: only where the bundle holds all Services.
+    package var looksForStaleEntries = true
 
     package init(node: String) { self.node = node }
 
@@ -92,12 +96,26 @@ package struct ServicesComparison {
             result.notCompared = "the bundle holds no Services"
             return result
         }
+        guard !snapshot.objects.endpointSlices.isEmpty || !snapshot.objects.endpoints.isEmpty else {
+            result.notCompared = "the bundle holds neither EndpointSlices nor Endpoints"
+            return result
+        }
+        guard !isForeign(inferred.parameters.nodeName) else {
+            result.notCompared = "the API has no node of that name"
+            result.isForeign = true
+            return result
+        }
         guard !node.host.ruleSets.isEmpty else {
             result.notCompared = "no rules of the node were collected"
             return result
         }
         compare(node, inferred.parameters, into: &result)
         return result
+    }
+
+    /// Whether Nodes were collected, and it is none of them.
+    func isForeign(_ node: String) -> Bool {
+        !snapshot.objects.nodes.isEmpty && !snapshot.objects.nodes.contains { $0.name == node }
     }
 
     func inferredParameters(of node: NodeSnapshot) -> InferredParameters {
@@ -123,29 +141,26 @@ package struct ServicesComparison {
         let confirmation = WitnessCheck(dataplane, node: node.name)
         var ports: [ServicePortName: ServicePortComparison] = [:]
         var all: [Difference] = []
+        result.looksForStaleEntries = holdsAllServices
         for family in AddressFamily.allCases {
-            guard hasRules(node, family) else { continue }
             let contract = contract(parameters, node, family)
+            guard hasRules(node, family) || !contract.entries.isEmpty else { continue }
             result.unreadFiles += dataplane.undecidedFiles(of: node.name, family)
                 .filter { !result.unreadFiles.contains($0) }
             if family == .ipv4 || result.unserved.isEmpty { result.unserved = contract.unserved }
             for entry in contract.entries {
                 ports[entry.service, default: ServicePortComparison(name: entry.service)].destinationCount += 1
             }
-            guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { continue }
-            comparer.compareAll()
-            comparer.findStaleEntries(node.host)
-            comparer.findWideEntries(node.host)
-            comparer.confirm(confirmation)
-            result.destinationCount += comparer.result.destinationCount
-            result.classCount += comparer.result.classCount
-            for difference in comparer.result.differences {
+            guard let compared = compare(node, contract, confirmation) else { continue }
+            result.destinationCount += compared.destinationCount
+            result.classCount += compared.classCount
+            for difference in compared.differences {
                 if let service = difference.service { ports[service]?.differences.append(difference) }
             }
-            for undecided in comparer.result.undecided {
+            for undecided in compared.undecided {
                 if let service = undecided.service { ports[service]?.undecided.append(undecided) }
             }
-            all += comparer.result.differences
+            all += compared.differences
         }
         let inFlight = InFlight(snapshot, node: node)
         let unreadFiles = result.unreadFiles
@@ -156,6 +171,29 @@ package struct ServicesComparison {
             return port
         }
         result.causes = Self.grouped(all)
+    }
+
+    /// One family; `nil`: the node is not in the data plane.
+    private func compare(
+        _ node: NodeSnapshot, _ contract: ServiceContract, _ confirmation: WitnessCheck
+    ) -> FamilyComparison? {
+        if let lacking = CollectedRules(node, contract.family, contract.parameters.mode).lacking {
+            return NodeComparer.undecided(contract, because: lacking, node: node.name)
+        }
+        guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { return nil }
+        comparer.compareAll(node.host, findsStale: holdsAllServices)
+        comparer.confirm(confirmation)
+        guard comparer.classes.hasAmbiguousOrder,
+            var other = NodeComparer(dataplane, contract: contract, node: node.name, isReversed: true)
+        else { return comparer.result }
+        other.compareAll(node.host, findsStale: holdsAllServices)
+        return comparer.result.agreeing(with: other.result, note: comparer.orderNote)
+    }
+
+    /// Every cluster has `default/kubernetes`: where it lacks, the Services are some of all, and an entry without one says
+    /// nothing.
+    private var holdsAllServices: Bool {
+        snapshot.objects.services.contains { $0.name == NamespacedName("default", "kubernetes") }
     }
 
     func hasRules(_ node: NodeSnapshot, _ family: AddressFamily) -> Bool {

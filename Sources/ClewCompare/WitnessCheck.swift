@@ -84,10 +84,12 @@ struct WitnessCheck {
     /// Whether a rule or policy of the node ended the branch, or a virtual server without real servers.
     private func isRuled(_ branch: TraceBranch, _ own: [Hop]) -> Bool {
         guard branch.decidedBy?.node == node, let last = branch.hops.last, last.node == node else { return false }
+        let servers = dataplane.snapshot.node(named: node)?.host.virtualServers ?? []
+        if let source = branch.decidedBy?.source, servers.contains(where: { $0.source == source }) { return true }
         guard let step = last.steps.last else { return false }
         switch step.kind {
         case .rule, .policy: return step.source == branch.decidedBy?.source
-        default: return branch.reason.hasPrefix("the virtual server")
+        default: return false
         }
     }
 }

@@ -11,6 +11,13 @@ struct ProxyOptions: ParsableArguments {
             "Sources that are the cluster's own pods: prefixes with commas; 'none' detects nothing.",
             valueName: "prefixes"))
     var clusterCidr: String?
+    @Option(
+        help: ArgumentHelp("The bridge behind which all local pods are (BridgeInterface).", valueName: "device"))
+    var podBridge: String?
+    @Option(
+        help: ArgumentHelp(
+            "What the names of local pods' devices begin with (InterfaceNamePrefix).", valueName: "prefix"))
+    var podInterfacePrefix: String?
     @Option(help: ArgumentHelp("The bit of the mark that asks for masquerade, 0 to 31.", valueName: "bit"))
     var masqueradeBit: UInt8?
     @Flag(inversion: .prefixedNo, help: "Whether everything sent to a ClusterIP is masqueraded.")
@@ -18,6 +25,8 @@ struct ProxyOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Networks whose node addresses take NodePorts, with commas.", valueName: "prefixes"))
     var nodePortAddresses: String?
+    @Flag(inversion: .prefixedNo, help: "Whether 127.0.0.1 takes NodePorts.")
+    var localhostNodePorts: Bool?
 
     func overrides() throws(CommandFailure) -> ParameterOverrides {
         var result = ParameterOverrides()
@@ -34,6 +43,12 @@ struct ProxyOptions: ParsableArguments {
             }
             result.version = ProxyVersion(minor: minor)
         }
+        guard [clusterCidr, podBridge, podInterfacePrefix].compactMap(\.self).count < 2 else {
+            throw CommandFailure("--cluster-cidr, --pod-bridge and --pod-interface-prefix exclude each other")
+        }
+        if let podBridge { result.localDetection = .bridge(podBridge) }
+        if let podInterfacePrefix { result.localDetection = .interfacePrefix(podInterfacePrefix) }
+        result.localhostNodePorts = localhostNodePorts
         if let clusterCidr {
             result.localDetection =
                 clusterCidr == "none"

@@ -60,7 +60,7 @@ struct ServicesCommand: ParsableCommand {
                 if number > 0, self.output != .json { try output.write("\n") }
                 try output.write(report(result, snapshot))
             }
-            if self.output != .json, node.isEmpty { try output.write(uncollected(snapshot)) }
+            if node.isEmpty { try output.write(uncollected(snapshot)) }
             try output.flush()
             if outcome.exitCode != 0 { throw ExitCode(outcome.exitCode) }
         }
@@ -79,6 +79,7 @@ struct ServicesCommand: ParsableCommand {
         /// Nodes that the API knows, and the bundle has no rules of.
         private func uncollected(_ snapshot: ClusterSnapshot) -> String {
             let names = snapshot.objects.nodes.map(\.name).filter { snapshot.node(named: $0) == nil }.sorted()
+            if output == .json { return names.map { ServicesJSON.line(notCollected: $0) + "\n" }.joined() }
             return names.isEmpty ? "" : "\nnot collected: \(names.joined(separator: ", "))\n"
         }
     }
@@ -169,9 +170,12 @@ struct ServicesCommand: ParsableCommand {
 struct ServicesOutcome {
     private var hasDifference = false
     private var hasUnknown = false
+    private var hasCompared = false
 
     mutating func add(_ node: NodeComparison) {
-        if node.notCompared != nil { hasUnknown = true }
+        if node.notCompared == nil { hasCompared = true }
+        // A router beside the nodes is none of kube-proxy's.
+        if node.notCompared != nil, !node.isForeign { hasUnknown = true }
         for port in node.ports {
             switch port.status {
             case .inOrder: break
@@ -184,5 +188,5 @@ struct ServicesOutcome {
         }
     }
 
-    var exitCode: Int32 { hasDifference ? 1 : hasUnknown ? 3 : 0 }
+    var exitCode: Int32 { hasDifference ? 1 : hasUnknown || !hasCompared ? 3 : 0 }
 }

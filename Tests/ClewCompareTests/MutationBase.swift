@@ -183,6 +183,7 @@ extension MutationBase {
             objects.services.append(service)
             objects.endpointSlices.append(shape.slice(service, number, source, &random))
         }
+        SmallCluster.addAPI(to: &objects)
         var parameters = ProxyParameters(
             nodeName: "worker-1", nodeAddresses: worker.internalIPs, localDetection: detection)
         parameters.version = version
@@ -198,7 +199,8 @@ extension MutationBase {
     }
 
     enum Shape: CaseIterable {
-        case plain, single, nodePort, localNodePort, balanced, ranged, sticky, empty, internalLocal, external, udp
+        case plain, single, nodePort, localNodePort, balanced, ranged, sticky, empty, internalLocal, external, udp,
+            hosts
 
         func service(_ number: Int, _ source: SourceLine) -> Service {
             var service = Service(name: NamespacedName("shop", "\(self)"), source: source)
@@ -207,7 +209,7 @@ extension MutationBase {
                 ServicePort(name: "p", ipProtocol: self == .udp ? .udp : .tcp, port: UInt16(80 + number))
             ]
             switch self {
-            case .plain, .single, .empty, .udp: break
+            case .plain, .single, .empty, .udp, .hosts: break
             case .nodePort: (service.type, service.ports[0].nodePort) = ("NodePort", 30080)
             case .localNodePort:
                 (service.type, service.ports[0].nodePort) = ("NodePort", 30081)
@@ -238,6 +240,7 @@ extension MutationBase {
                 let isOwn = self != .internalLocal && place % 2 == 0
                 var endpoint = Endpoint()
                 endpoint.addresses = [IPAddress(v4: 10, 244, isOwn ? 1 : 2, UInt8(5 + number * 4 + place))]
+                if self == .hosts { endpoint.addresses = [IPAddress(v4: 192, 168, 50, UInt8(11 + place))] }
                 endpoint.nodeName = isOwn ? "worker-1" : "worker-2"
                 endpoint.conditions.ready = true
                 slice.endpoints.append(endpoint)

@@ -188,7 +188,7 @@ struct Oracle {
         var result: [FoundOutcome: Double] = [:]
         for (outcome, share) in outcomes {
             var own = outcome
-            if case .translated(let endpoint, isMasqueraded: true) = outcome, isWithin(flow),
+            if case .translated(let endpoint, isMasqueraded: true) = outcome, isWithin(flow) || !isOwn(endpoint),
                 isMasqueradedDirectly(endpoint, flow)
             {
                 own = .translated(endpoint, isMasqueraded: wasMasqueraded(endpoint, flow))
@@ -200,8 +200,18 @@ struct Oracle {
 
     private func isWithin(_ flow: Flow) -> Bool {
         guard case .outside(let address, _) = flow.origin else { return true }
+        if case .sources(let prefixes) = base.parameters.localDetection,
+            prefixes.contains(where: { $0.contains(address) })
+        {
+            return true
+        }
         return IPPrefix("10.244.2.0/24")?.contains(address) ?? false
             || IPPrefix("192.168.50.0/24")?.contains(address) ?? false
+    }
+
+    /// Pods of the node, and the node itself.
+    private func isOwn(_ endpoint: SocketAddress) -> Bool {
+        ["10.244.1.0/24", "192.168.50.11/32"].contains { IPPrefix($0)?.contains(endpoint.address) ?? false }
     }
 
     private func isMasqueradedDirectly(_ endpoint: SocketAddress, _ flow: Flow) -> Bool {

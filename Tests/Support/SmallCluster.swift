@@ -49,7 +49,24 @@ package struct SmallCluster {
             objects.services.append(service)
             for port in service.ports { objects.endpointSlices.append(Self.slice(service, port, using: &random)) }
         }
+        Self.addAPI(to: &objects)
         self.objects = objects
+    }
+
+    /// The Service that every cluster has.
+    package static func addAPI(to objects: inout KubernetesObjects) {
+        var service = Service(name: NamespacedName("default", "kubernetes"), source: source)
+        service.clusterIPs = addresses(["10.96.0.1"])
+        service.ports = [ServicePort(name: "https", ipProtocol: .tcp, port: 443)]
+        var slice = EndpointSlice(name: service.name, source: source)
+        slice.serviceName = "kubernetes"
+        slice.ports = [EndpointPort(name: "https", ipProtocol: .tcp, port: 6443)]
+        var endpoint = Endpoint()
+        endpoint.addresses = addresses(["192.168.50.10"])
+        endpoint.conditions.ready = true
+        slice.endpoints = [endpoint]
+        objects.services.append(service)
+        objects.endpointSlices.append(slice)
     }
 
     private static func addresses(_ texts: [String]) -> [IPAddress] { texts.compactMap { IPAddress($0) } }

@@ -13,7 +13,7 @@ extension ClassDomain {
             guard number < rules.nftSets.count else { return unknown(match, rule, rules, state) }
             let set = rules.nftSets[number].set
             if set.isDynamic { return remembered(set, number, match, rule, rules, state) }
-            let (parts, isKnown) = find(fields, masks, rules.nftSets[number], state)
+            let (parts, isKnown) = find(fields, masks, number, rules, state)
             guard isKnown else { return unknown(match, rule, rules, state) }
             if parts.contains(where: { $0.value == nil }), !set.isComplete {
                 return unknown(match, rule, rules, state)
@@ -110,7 +110,7 @@ extension ClassDomain {
     ///
     /// No parts at all: the packets lack a field.
     private mutating func find(
-        _ fields: [NftField], _ masks: [UInt64?], _ set: CompiledNftSet, _ state: PacketClass
+        _ fields: [NftField], _ masks: [UInt64?], _ number: Int, _ rules: CompiledRules, _ state: PacketClass
     ) -> (parts: [(state: PacketClass, value: Int?)], isKnown: Bool) {
         let single = representative(state)
         var open: [(position: Int, field: ClassField)] = []
@@ -131,9 +131,14 @@ extension ClassDomain {
             if position < masks.count, let mask = masks[position] { value = PacketWalk.masked(value, mask) }
             known.append(value)
         }
+        let set = rules.nftSets[number]
         if open.isEmpty { return ([(state, set.number(known.compactMap(\.self)))], true) }
         var products: [ClassProduct] = []
-        for (number, element) in set.set.elements.enumerated() where element.key.count == fields.count {
+        let place = ElementsByKey.Place(ruleSet: ruleSetIndex(rules), set: number, known: known.map { $0 != nil })
+        let filed = elements[place] ?? ElementsByKey(set.set, place.known)
+        if elements[place] == nil { elements[place] = filed }
+        for number in filed.candidates(known) {
+            let element = set.set.elements[number]
             guard zip(element.key, known).allSatisfy({ range, value in value.map { range.contains($0) } ?? true })
             else { continue }
             var own: [(field: ClassField, range: ValueRange)] = []
@@ -180,7 +185,7 @@ extension ClassDomain {
     ) -> [(state: PacketClass, data: NftData?)]? {
         guard number < rules.nftSets.count else { return [(state, nil)] }
         let set = rules.nftSets[number]
-        let (parts, isKnown) = find(fields, masks, set, state)
+        let (parts, isKnown) = find(fields, masks, number, rules, state)
         guard isKnown else {
             doubt(rule, rules, "the map \(set.set.name) cannot be asked for all packets at once", &state)
             return nil
@@ -243,5 +248,36 @@ extension ClassDomain {
         case .end(let verdict): return [(state, .end(verdict))]
         case .goOn: return [(state, nil)]
         }
+    }
+}
+
+/// The elements of a set by what they hold in the fields that a question knows, the other fields being open.
+struct ElementsByKey {
+    struct Place: Hashable {
+        var ruleSet: RuleSetIndex
+        var set: Int
+        /// By field.
+        var known: [Bool]
+    }
+
+    private var exact: [[NftValue]: [Int]] = [:]
+    /// Elements with a range in one of those fields.
+    private var wide: [Int] = []
+
+    init(_ set: NftSet, _ known: [Bool]) {
+        for (number, element) in set.elements.enumerated() where element.key.count == known.count {
+            let ranges = zip(element.key, known).filter(\.1).map(\.0)
+            if ranges.allSatisfy({ $0.first == $0.last }) {
+                exact[ranges.map(\.first), default: []].append(number)
+            } else {
+                wide.append(number)
+            }
+        }
+    }
+
+    /// In the order of the set.
+    func candidates(_ known: [NftValue?]) -> [Int] {
+        let own = exact[known.compactMap(\.self)] ?? []
+        return wide.isEmpty ? own : (own + wide).sorted()
     }
 }

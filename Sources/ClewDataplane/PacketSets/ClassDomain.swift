@@ -21,6 +21,7 @@ struct ClassDomain: PacketDomain {
     /// Which addresses an answer holds for, by what was asked.
     var answers: [AddressQuestion: (yes: SetID, unknown: SetID)] = [:]
     var setIndices: [String: IPSetClassIndex] = [:]
+    var elements: [ElementsByKey.Place: ElementsByKey] = [:]
     private let ruleSets: [ObjectIdentifier]
 
     /// More unknowns than that one after the other are not told apart: the end is unknown.

@@ -51,6 +51,9 @@ struct ClassWalk {
     private var waysOfAtoms: [[(way: ClassWay, weight: UInt64)]?]
     private var entriesOfSources: [SetID: [(sources: SetID, link: LinkIndex)]] = [:]
     let virtualServers: VirtualServerIndex
+    private var notesOfPaths: [String: Int32] = [:]
+    /// Prefixes by whose sources packets are routed apart.
+    private let routedSources: [ValueRange]
     /// Classes that IPVS gave to a real server on the node: they go on through the hook they were in.
     var scheduled: [PacketClass] = []
 
@@ -62,6 +65,10 @@ struct ClassWalk {
             domain: ClassDomain(world: world, namespace: namespace, family: family, atoms: atoms))
         waysOfAtoms = Array(repeating: nil, count: atoms.count)
         virtualServers = VirtualServerIndex(namespace.state.virtualServers ?? [])
+        let prefixes =
+            namespace.state.routingRules.compactMap(\.from) + namespace.router.routes.compactMap(\.sourcePrefix)
+        let ordered = Set(prefixes).sorted { ($1.length, $0) < ($0.length, $1) }
+        routedSources = ordered.filter { $0.length > 0 && $0.address.family == family }.map(\.values)
     }
 
     var family: AddressFamily { atoms.family }
@@ -90,6 +97,10 @@ struct ClassWalk {
     mutating func start(_ state: PacketClass, from origin: ClassOrigin) {
         switch origin {
         case .host:
+            var state = state
+            for path in namespace.state.unmodelled where path.kind == .cgroup {
+                doubt("a BPF program may redirect sockets: \(path.text)", path.source, &state)
+            }
             for (routed, way) in route(state) { sendOut(routed, way) }
         case .network:
             for (sources, link) in entries(of: state.source) {
@@ -134,6 +145,7 @@ struct ClassWalk {
         state.input = link
         state.hasUnknownInput = link == .none
         state.hasBridgeInfo = namespace.callsIptables(link, family)
+        doubtUnmodelledPaths(on: link, &state)
         for passed in traverse(.prerouting, state) {
             for (routed, way) in route(passed) {
                 switch way {
@@ -192,6 +204,7 @@ struct ClassWalk {
             var passed = passed
             passed.isConfirmed = true
             guard way == .local else {
+                if case .out(let link) = way { doubtUnmodelledPaths(on: link, &passed) }
                 end(.left, passed)
                 continue
             }
@@ -203,6 +216,36 @@ struct ClassWalk {
 
     mutating func end(_ kind: ClassEnd.Kind, _ state: PacketClass) {
         ends.append(ClassEnd(kind: kind, state: state))
+    }
+
+    // MARK: - What is not modelled
+
+    /// Programs and paths on a device that may do anything with the packets.
+    private mutating func doubtUnmodelledPaths(on link: LinkIndex, _ state: inout PacketClass) {
+        guard state.doubt < 0, let device = namespace.link(link), !device.isLoopback else { return }
+        if device.hasXDP { doubt("an XDP program on \(device.name) is not modelled", device.source, &state) }
+        for path in namespace.state.unmodelled {
+            switch path.kind {
+            case .xdp, .tc, .openVSwitch:
+                guard path.device == nil || path.device == device.name else { continue }
+            case .netfilter, .xfrm, .flowtable: break
+            case .ebtables, .cgroup: continue
+            }
+            doubt(
+                "\(path.kind.rawValue) on \(path.device ?? "the host") is not modelled: \(path.text)", path.source,
+                &state)
+        }
+    }
+
+    /// Makes the end uncertain; each text is noted once.
+    private mutating func doubt(_ text: String, _ source: SourceLine?, _ state: inout PacketClass) {
+        guard state.doubt < 0 else { return }
+        if let known = notesOfPaths[text] {
+            state.doubt = known
+            return
+        }
+        interpreter.domain.doubt(text, source: source, &state)
+        notesOfPaths[text] = state.doubt
     }
 
     // MARK: - Hooks
@@ -237,8 +280,53 @@ struct ClassWalk {
 
     // MARK: - Routing
 
-    /// Parts a class by where its destinations are routed.
+    /// Parts a class by where its packets are routed.
     mutating func route(_ state: PacketClass) -> [(PacketClass, ClassWay)] {
+        guard !routedSources.isEmpty else { return routeByDestination(state) }
+        var parts: [SetID] = []
+        var rest = state.source
+        // Two prefixes are one inside the other or apart: with the longest first, each takes what is its own.
+        for range in routedSources where !rest.isEmpty {
+            let halves = interpreter.domain.sets.split(rest, by: range)
+            if !halves.inside.isEmpty { parts.append(halves.inside) }
+            rest = halves.outside
+        }
+        if !rest.isEmpty { parts.append(rest) }
+        guard let single = interpreter.domain.sets.single(state.destination) else {
+            return parts.flatMap { part in
+                var own = state
+                own.source = part
+                return routeByDestination(own)
+            }
+        }
+        return route(state, parts: parts, to: single)
+    }
+
+    /// Joins the parts of a class's sources again that go the same ways to one destination.
+    private mutating func route(
+        _ state: PacketClass, parts: [SetID], to destination: UInt128
+    ) -> [(PacketClass, ClassWay)] {
+        let atom = atoms.atom(of: destination)
+        var groups: [(ways: [(way: ClassWay, weight: UInt64)], ranges: [ValueRange])] = []
+        for part in parts {
+            var own = state
+            own.source = part
+            let ways = ways(destination, atom, own)
+            let ranges = Array(interpreter.domain.sets.ranges(of: part))
+            let group = groups.firstIndex { known in
+                known.ways.elementsEqual(ways) { $0.way == $1.way && $0.weight == $1.weight }
+            }
+            if let group { groups[group].ranges += ranges } else { groups.append((ways, ranges)) }
+        }
+        return groups.flatMap { group -> [(PacketClass, ClassWay)] in
+            var own = state
+            own.source = interpreter.domain.sets.set(union: group.ranges)
+            return follow(group.ways, own)
+        }
+    }
+
+    /// Parts a class by where its destinations are routed, whatever its sources.
+    private mutating func routeByDestination(_ state: PacketClass) -> [(PacketClass, ClassWay)] {
         if let single = interpreter.domain.sets.single(state.destination) {
             return follow(ways(single, atoms.atom(of: single), state), state)
         }
@@ -276,7 +364,7 @@ struct ClassWalk {
     private mutating func ways(
         _ destination: UInt128, _ atom: Int, _ state: PacketClass
     ) -> [(way: ClassWay, weight: UInt64)] {
-        if namespace.router.hasCustomRules { return lookUp(destination, state) }
+        if namespace.router.hasCustomRules || !routedSources.isEmpty { return lookUp(destination, state) }
         if let known = waysOfAtoms[atom] { return known }
         let ways = lookUp(destination, state)
         waysOfAtoms[atom] = ways

@@ -21,7 +21,8 @@ package struct NodeClasses {
     }
 
     package var sets: ValueSets {
-        get { walk.interpreter.domain.sets }
+        // Not a copy: sets are asked about all the time.
+        _read { yield walk.interpreter.domain.sets }
         _modify { yield &walk.interpreter.domain.sets }
     }
 
@@ -109,7 +110,8 @@ package struct NodeClasses {
         return ClassStep(
             kind: .virtualServer(number), hook: hook, table: "ipvs", chain: "", chainID: ChainID(rawValue: .max),
             ruleSet: -1, depth: 0, source: target?.source ?? server.source,
-            text: target.map { "-> \($0.address):\($0.port) weight \($0.weight)" } ?? "no real server", comment: "")
+            text: target.map { "-> \($0.address):\($0.port) weight \($0.weight)" }
+                ?? (server.realServers.isEmpty ? "no real server" : "only real servers of weight 0"), comment: "")
     }
 
     /// The lists that remember the packets' source from now on.
@@ -131,6 +133,9 @@ package struct NodeClasses {
 
     /// Where a device of the node was read.
     package func source(ofLink name: String) -> SourceLine? { walk.namespace.links.first { $0.name == name }?.source }
+
+    /// A kernel parameter of the node.
+    package func sysctl(_ key: String) -> Sysctl? { walk.namespace.sysctl(key) }
 
     package var ruleSets: [RuleSet] { walk.namespace.rules.map(\.ruleSet) }
     package var virtualServers: [VirtualServer] { walk.virtualServers.servers }

@@ -30,7 +30,16 @@ package struct ServicesJSON: Sendable {
             ("services", .array(ports.map(port))),
             ("unserved", .array(node.unserved.map(unserved))),
             ("unread_files", .array(node.unreadFiles.map(note))),
+            ("stale_entries_looked_for", .bool(node.notCompared == nil && node.looksForStaleEntries)),
         ]).text
+    }
+
+    /// A node that the API knows, and of which the bundle holds nothing.
+    package static func line(notCollected node: String) -> String {
+        var result = NodeComparison(node: node)
+        result.notCompared = "not collected"
+        result.looksForStaleEntries = false
+        return ServicesJSON(ClusterSnapshot()).line(result, onlyDifferences: false)
     }
 
     private func place(_ source: SourceLine?) -> [(String, JSONValue)] {

@@ -142,13 +142,26 @@ package struct ServicesText: Sendable {
             if port.mayBeInFlight { words += "  (may be in flight)" }
         }
         guard detail == .wide else { return [words] }
-        return [words]
-            + port.differences.flatMap { difference in
-                style.fitted(
-                    "from \(DifferenceWords.senders(difference.arrival)) (\(summary(difference.senders))): "
-                        + DifferenceWords.sentence(difference), place: snapshot.describe(difference.cause.source),
-                    first: "    ", rest: "      ")
-            }
+        return [words] + port.differences.flatMap(text) + port.undecided.flatMap(text)
+    }
+
+    private func text(_ difference: Difference) -> [String] {
+        var lines = style.fitted(
+            "from \(DifferenceWords.senders(difference.arrival)) (\(summary(difference.senders))): "
+                + DifferenceWords.sentence(difference), place: snapshot.describe(difference.cause.source),
+            first: "    ", rest: "      ")
+        if let witness = DifferenceWords.witness(difference, arrow: style.arrow) {
+            let word = difference.isConfirmed ? "shown by" : "not confirmed by the simulator:"
+            lines += style.fitted("\(word) \(witness)", place: nil, first: "      ", rest: "        ", role: .faint)
+        }
+        return lines
+    }
+
+    private func text(_ undecided: Undecided) -> [String] {
+        style.fitted(
+            "from \(DifferenceWords.senders(undecided.arrival)) (\(summary(undecided.senders))): cannot tell for "
+                + "\(undecided.destination), because of this line: \(undecided.note.text)",
+            place: undecided.note.source.map(snapshot.describe), first: "    ", rest: "      ", role: .unsure)
     }
 
     /// DNS has one name for two protocols.
@@ -166,6 +179,11 @@ package struct ServicesText: Sendable {
         var lines = style.fitted(
             "compared \(node.classCount) classes of packets to \(node.destinationCount) destinations", place: nil,
             first: "  ", rest: "  ", role: .faint)
+        if !node.looksForStaleEntries {
+            lines += style.fitted(
+                "entries of no Service were not looked for: without default/kubernetes the bundle does not hold all "
+                    + "Services", place: nil, first: "  ", rest: "    ", role: .faint)
+        }
         if detail == .wide {
             for finding in node.parameters {
                 lines += style.fitted(

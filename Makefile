@@ -43,12 +43,13 @@ bench: deps ## compare speed and memory with other programs, release build
 	$(SWIFT) build -c release --product clew-bench
 	"$$($(SWIFT) build -c release --show-bin-path)/clew-bench"
 
-# LAB narrows it down: make lab LAB='--network bridge-vxlan --fault forward-drop'.
+# LAB narrows it down: make lab LAB='--network bridge-vxlan --fault forward-drop'; JOBS labs run at once.
 LAB ?=
+JOBS ?= 2
 
 lab: deps ## compare Clew with the kernel in real networks, healthy and broken (root)
 	$(SWIFT) build --product clew-lab
-	"$$($(SWIFT) build --show-bin-path)/clew-lab" test $(LAB)
+	"$$($(SWIFT) build --show-bin-path)/clew-lab" test --jobs $(JOBS) $(LAB)
 
 # Rule sets of each backend and family, and the campaign's seed.
 N ?= 2000

@@ -5,8 +5,10 @@ import Glibc
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Lists networks, faults and the labs that run.")
+    @Flag(help: "Print the faults as the table that docs/lab.md holds.") var markdown = false
 
     mutating func run() throws {
+        if markdown { return print(FaultCatalogue.markdown, terminator: "") }
         print("networks:")
         for network in NetworkCatalogue.all { print("  \(padded(network.name, 20))\(network.summary)") }
         print("networks for a virtual machine (clew-lab vm):")

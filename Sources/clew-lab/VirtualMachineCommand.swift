@@ -20,7 +20,7 @@ struct VirtualMachineCommand: ParsableCommand {
 
     mutating func run() throws {
         let networks = networks.isEmpty ? NetworkCatalogue.virtual : try networks.map(NetworkOptions.network)
-        let faults = faults.isEmpty ? FaultCatalogue.ipvsFaults : try faults.map(NetworkOptions.fault)
+        let faults = faults.isEmpty ? FaultCatalogue.virtualFaults : try faults.map(NetworkOptions.fault)
         let machine: VirtualMachine
         do {
             machine = try VirtualMachine.installed()

@@ -11,11 +11,12 @@ struct FlowFields {
     var family: String?
     var source: String?
     var sport: String?
+    var size: String?
     var proto: String?
 
     static let names: [(String, any WritableKeyPath<FlowFields, String?> & Sendable)] = [
         ("from", \.from), ("to", \.to), ("via", \.via), ("at", \.at), ("kind", \.kind), ("family", \.family),
-        ("source", \.source), ("sport", \.sport), ("proto", \.proto),
+        ("source", \.source), ("sport", \.sport), ("size", \.size), ("proto", \.proto),
     ]
 
     /// What these say, and `other` says where they do not.
@@ -36,6 +37,7 @@ struct FlowFields {
             request.family = try read(family, "family") { AddressFamily(argument: $0) }
             request.source = try read(source, "source") { IPAddress($0) }
             request.sourcePort = try read(sport, "sport") { UInt16($0).flatMap { $0 > 0 ? $0 : nil } }
+            request.size = try read(size, "size") { Int($0).flatMap { 1...65_000 ~= $0 ? $0 : nil } }
             if let proto = try read(proto, "proto", { FlowTransport(name: $0) }) { try request.require(proto) }
             return request
         } catch {
@@ -56,6 +58,7 @@ struct FlowFields {
         case "kind": "one of \(ServiceAddressKind.allCases.map(\.rawValue).joined(separator: ", "))"
         case "family": "4 or 6"
         case "sport": "a port (1 to 65535)"
+        case "size": "a number of bytes (1 to 65000)"
         case "proto": "one of \(FlowTransport.allCases.map(\.rawValue).joined(separator: ", "))"
         default: "an address"
         }

@@ -148,7 +148,8 @@ struct FlowLine {
         switch reader.peek() {
         case .string: fields[keyPath: path] = try reader.string()
         case .null: _ = try reader.null()
-        case .number where name == "sport" || name == "family": fields[keyPath: path] = String(try reader.int64())
+        case .number where ["sport", "family", "size"].contains(name):
+            fields[keyPath: path] = String(try reader.int64())
         case .object, .array, .number, .bool, .end, .other:
             try reader.skipValue()
             note("'\(name)' is not a string")

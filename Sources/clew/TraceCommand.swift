@@ -22,12 +22,13 @@ struct TraceCommand: ParsableCommand {
                   --to 192.168.50.11:30091/udp
               clew trace bundle.tar.gz --from 203.0.113.50 --to svc/shop/api \\
                   --kind nodeport --at node/worker-b
+              clew trace bundle.tar.gz --from pod/shop/web-0 --to svc/shop/api --size 20000
               clew trace bundle.tar.gz --flows flows.jsonl > answers.jsonl
               iptables-save | clew trace --iptables-save - --ip-route routes.txt \\
                   --from node/node --to 10.96.0.10:53/udp
 
             With --flows each line is a JSON object: "from" and "to", and if need be "id", "via", "at", "kind", \
-            "family", "source", "sport", "proto"; options on the command line hold for lines that do not say.
+            "family", "source", "sport", "size", "proto"; options on the command line hold for lines that do not say.
 
             EXIT CODES: 2 bad usage or input; else 1 if anything fails; else 3 if anything cannot be told; else 0.
             """)

@@ -22,6 +22,11 @@ struct QuestionOptions: ParsableArguments {
             "The source port; a connection recorded with it decides (default: a port nobody uses).",
             valueName: "port"))
     var sport: UInt16?
+    @Option(
+        help: ArgumentHelp(
+            "Bytes the client sends and gets back: packets as large as the path allows are followed too.",
+            valueName: "bytes"))
+    var size: Int?
     @Option(help: "The protocol, where the destination does not say.") var proto: FlowTransport?
     @Option(
         help: ArgumentHelp(
@@ -32,7 +37,7 @@ struct QuestionOptions: ParsableArguments {
     var fields: FlowFields {
         FlowFields(
             from: from, to: to, via: via, at: at, kind: kind?.rawValue, family: family.map { "\($0.rawValue)" },
-            source: source, sport: sport.map(String.init), proto: proto?.rawValue)
+            source: source, sport: sport.map(String.init), size: size.map(String.init), proto: proto?.rawValue)
     }
 }
 

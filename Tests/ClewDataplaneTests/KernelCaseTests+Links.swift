@@ -93,4 +93,61 @@ import Testing
         #expect(trace.verdict == .works, "\(trace.branches.map(\.reason))")
         #expect(trace.branches.first?.deliveredTo?.node == "b")
     }
+
+    private static let nodeObjects = """
+        {"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "spec": {"podCIDRs": ["10.244.1.0/24"]},
+         "status": {"addresses": [{"type": "InternalIP", "address": "192.168.50.11"}]}},
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "b"}, "spec": {"podCIDRs": ["10.244.2.0/24"]},
+         "status": {"addresses": [{"type": "InternalIP", "address": "192.168.50.12"}]}}
+        ]}
+
+        """
+
+    /// The device was down and had lost its IPv6 address; to IPv4's, ARP was not answered: connections timed out.
+    @Test func nobodyAnswersForAnAddressThatItsNodeHasLost() throws {
+        var bundle = SimulatorTests.pair()
+        bundle["cluster/nodes.json"] = Self.nodeObjects
+        #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "192.168.50.12:80").verdict == .works)
+        bundle.replace(
+            "    inet 192.168.50.12/24 brd 192.168.50.255 scope global eth0\n", with: "", in: "nodes/b/ip-addr.txt")
+        bundle.replace(
+            "local 192.168.50.12 dev eth0 table local proto kernel scope host src 192.168.50.12\n", with: "",
+            in: "nodes/b/ip-route.txt")
+        let trace = try SimulatorTests.trace(bundle, from: "node/a", to: "192.168.50.12:80")
+        #expect(trace.verdict == .fails)
+        let reason = "nobody answers for 192.168.50.12 on eth0 of a: b, whose address it was, does not have it"
+        #expect(trace.branches.map(\.reason) == [reason])
+        // What only the objects know may be behind a translation that no node shows.
+        bundle["cluster/nodes.json"] = nil
+        #expect(try SimulatorTests.trace(bundle, from: "node/a", to: "192.168.50.12:80").verdict == .works)
+    }
+
+    /// flanneld sent datagrams for worker-b's pods to worker-b, though a bridge of worker-a had a part of their network.
+    @Test func flanneldGoesByLeasesNotByRoutes() throws {
+        var bundle = TextBundle()
+        for name in ["a", "b", "c"] {
+            let number = name == "a" ? 1 : name == "b" ? 2 : 3
+            bundle.addNode(name, number: number)
+            bundle.append(
+                """
+                5: flannel0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1472 qdisc fq_codel state UNKNOWN qlen 500
+                    inet 10.244.\(number).0/16 scope global flannel0
+                """, to: "nodes/\(name)/ip-addr.txt")
+            bundle.append(
+                "10.244.0.0/16 dev flannel0 proto kernel scope link src 10.244.\(number).0\n"
+                    + "local 10.244.\(number).0 dev flannel0 table local proto kernel scope host src 10.244.\(number).0",
+                to: "nodes/\(name)/ip-route.txt")
+        }
+        bundle.append(
+            """
+            6: virbr0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue state DOWN group default qlen 1000
+                inet 10.244.2.126/25 brd 10.244.2.127 scope global virbr0
+            """, to: "nodes/a/ip-addr.txt")
+        bundle.append("10.244.2.0/25 dev virbr0 proto kernel scope link src 10.244.2.126", to: "nodes/a/ip-route.txt")
+        bundle["cluster/nodes.json"] = Self.nodeObjects
+        let trace = try SimulatorTests.trace(bundle, from: "10.244.3.5", to: "10.244.2.6:80")
+        #expect(trace.branches.first?.hops.contains { $0.node == "b" } == true)
+        #expect(trace.branches.first?.hops.contains { $0.node == "a" } == false)
+    }
 }

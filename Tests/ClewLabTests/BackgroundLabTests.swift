@@ -4,7 +4,7 @@ import Testing
 
 /// Labs in the background, through the built `clew-lab`: how they are used, and that nothing of them stays.
 @Suite(.serialized, .enabled(if: SystemTests.canMakeNamespaces)) struct BackgroundLabTests {
-    private static let path: String = {
+    static let path: String = {
         let arguments = CommandLine.arguments
         let bundle = arguments.firstIndex(of: "--test-bundle-path").flatMap {
             $0 + 1 < arguments.count ? arguments[$0 + 1] : nil

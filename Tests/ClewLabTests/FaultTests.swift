@@ -1,10 +1,26 @@
 import ClewLab
-import Glibc
+import ClewTestSupport
+import Foundation
 import Testing
 
 /// Faults by which the kernel taught the simulator something, in the networks where it did.
 @Suite(.serialized, .enabled(if: SystemTests.canMakeNamespaces)) struct FaultTests {
     init() { Isolation.useOwnLockFile("/tmp/clew-lab-faults-\(getpid()).lock") }
+
+    /// What is written of the faults is what the code says: `clew-lab list --markdown` prints it.
+    @Test func theDocumentedFaultsAreThoseOfTheCode() throws {
+        let path = SharedData.packageRoot + "/docs/lab.md"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let marks = ("<!-- faults -->\n\n", "\n<!-- end of faults -->")
+        let start = try #require(text.firstRange(of: marks.0)).upperBound
+        let end = try #require(text.firstRange(of: marks.1)).lowerBound
+        if ProcessInfo.processInfo.environment["CLEW_UPDATE"] != nil {
+            let new = text[..<start] + FaultCatalogue.markdown + text[end...]
+            try new.write(toFile: path, atomically: true, encoding: .utf8)
+        } else {
+            #expect(text[start..<end] == FaultCatalogue.markdown[...], "CLEW_UPDATE=1 writes it")
+        }
+    }
 
     @Test(arguments: [
         // A bridge without the pod behind it answers for nobody, though its network holds the pod's address.

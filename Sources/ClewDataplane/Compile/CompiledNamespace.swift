@@ -44,6 +44,8 @@ final class CompiledNamespace: Sendable {
     /// Whether any sysctl of that family was collected.
     let hasSettings4: Bool
     let hasSettings6: Bool
+    /// Whether conntrack had as many entries as it may have when the namespace was collected.
+    let isTableFull: Bool
     /// The bits of marks that matter here.
     let markMasks: MarkMasks
 
@@ -62,6 +64,11 @@ final class CompiledNamespace: Sendable {
         linkSettings = links.map { LinkSettings(of: $0.name, state.sysctls) }
         hasSettings4 = state.sysctls.keys.contains { $0.hasPrefix("net.ipv4.") }
         hasSettings6 = state.sysctls.keys.contains { $0.hasPrefix("net.ipv6.") }
+        func number(_ key: String) -> Int? {
+            state.sysctls["net.netfilter.nf_conntrack_\(key)"].flatMap { Int($0.value) }
+        }
+        // A maximum of 0 is none.
+        isTableFull = (number("max") ?? 0) > 0 && (number("count") ?? 0) >= (number("max") ?? Int.max)
         let linkTexts = links.map(\.name)
         let sets = ipSets
         let rules = state.ruleSets.enumerated().map { CompiledRules($1, number: $0, links: linkTexts, ipSets: sets) }

@@ -22,6 +22,8 @@ package struct Flow: Sendable, Hashable {
     /// For ICMP: type << 8 | code; 8 << 8 is echo request (128 << 8 for ICMPv6).
     package var destinationPort: UInt16
     package var ipProtocol: IPProtocol
+    /// Bytes that the client sends, and that the server answers; `nil`: as few as fit into the smallest packet.
+    package var dataSize: Int?
     /// What else its packets say, where that is known; `nil`: what a client's ordinary ones do.
     package var header: FlowHeader?
     /// Outside origins: the node's device the packets come in by; `nil`: the one it would answer through.

@@ -44,6 +44,8 @@ package struct FlowRequest: Sendable, Hashable {
     /// The source address of a process in a host namespace.
     package var source: IPAddress?
     package var sourcePort: UInt16?
+    /// Bytes sent in either direction, for packets that may be too large for some link.
+    package var size: Int?
 
     /// Reads `pod/NS/NAME`, `node/NAME` or an address, and a destination of the forms that `clew trace --help` lists.
     package init(from: String, to: String) throws(FlowError) {

@@ -52,11 +52,12 @@ package struct FlowResolver: Sendable {
         for destination in reachable {
             let end = try settled(destination, request)
             for (origin, source) in try origins(start, to: destination.address, request) {
-                flows.append(
-                    Flow(
-                        origin: origin, source: source, sourcePort: request.sourcePort,
-                        destination: destination.address, destinationPort: end.port, ipProtocol: end.ipProtocol,
-                        fromText: request.fromText, toText: request.toText))
+                var flow = Flow(
+                    origin: origin, source: source, sourcePort: request.sourcePort,
+                    destination: destination.address, destinationPort: end.port, ipProtocol: end.ipProtocol,
+                    fromText: request.fromText, toText: request.toText)
+                flow.dataSize = request.size
+                flows.append(flow)
             }
         }
         return flows

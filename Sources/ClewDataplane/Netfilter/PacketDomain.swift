@@ -51,6 +51,9 @@ package protocol PacketDomain {
     /// `nf_conntrack_in`: gives the packets their connection.
     mutating func lookUpConnection(_ hook: Hook, _ state: inout State)
 
+    /// Whether that lost the packets: conntrack drops what it has no room for.
+    func isLost(_ state: State) -> Bool
+
     /// Whether the nat chains of this hook are to be asked: a connection's first packet, and that manipulation is not
     /// settled yet (`nf_nat_inet_fn`).
     func needsTranslation(_ hook: Hook, _ state: State) -> Bool
@@ -74,6 +77,7 @@ extension PacketDomain {
     package mutating func hasPassed(_ position: WalkPosition, _ state: State) -> Bool { false }
     package mutating func merged(_ states: [State]) -> [State] { states }
 
+    package func isLost(_ state: State) -> Bool { false }
     /// A domain without routes does not care.
     package mutating func leftRouteChain(_ before: State, _ state: inout State) {}
     package func hasNoWay(_ state: State) -> Bool { false }

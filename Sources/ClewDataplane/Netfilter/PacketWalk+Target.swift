@@ -29,7 +29,10 @@ extension PacketWalk {
                 state.hasConnection = false
             }
             return .goOn
-        case .tcpMSS:
+        case .tcpMSS(let size):
+            if state.segment > 0, state.packet.tcpFlags & Packet.syn != 0 {
+                state.segment = min(state.segment, size > 0 ? size : clampedSegment(state))
+            }
             // `tcpmss_mangle_packet` adds the option to a SYN that has none and no data.
             let longest: UInt16 = state.packet.family == .ipv4 ? 80 : 100
             if state.packet.length <= longest { state.packet.hasKnownLength = false }
@@ -67,6 +70,14 @@ extension PacketWalk {
             return .end(.unknown)
         case .none, .accept, .drop, .return, .jump, .goto, .reject, .transparent: return .goOn
         }
+    }
+
+    /// `--clamp-mss-to-pmtu`: what the links allow by which the packet leaves, and by which it came.
+    private func clampedSegment(_ state: WalkState) -> UInt16 {
+        let links = [state.packet.output, state.packet.input].compactMap { namespace.link($0)?.mtu }.filter { $0 > 0 }
+        guard let least = links.min() else { return state.segment }
+        let header: UInt32 = state.packet.family == .ipv4 ? 40 : 60
+        return UInt16(clamping: least > header ? least - header : 1)
     }
 
     private func line(_ rule: RuleID, _ rules: CompiledRules) -> SourceLine {

@@ -306,6 +306,7 @@ struct PacketWalk: PacketDomain {
         if hook == .prerouting, state.hasConnection, world.isBroken(.loopbackForgets) { state.forgetConnection() }
         // Seen before (loopback), or not to be tracked.
         guard state.conntrackState.isEmpty else { return }
+        if let quoted = state.quoted { return attachError(quoted, &state) }
         let tuple = state.packet.tuple
         for number in state.parked.indices where state.parked[number].namespace == namespace.index {
             let isOriginal = state.parked[number].original == tuple
@@ -320,11 +321,42 @@ struct PacketWalk: PacketDomain {
             log(.tracked(.invalid, arena.keep(tuple)), &state)
             return
         }
+        if namespace.isTableFull { findTableFull(&state) }
         state.connection = Connection(namespace: namespace.index, opening: tuple)
         state.hasConnection = true
         state.conntrackState = .new
         state.isReplyDirection = false
         log(.tracked(.new, arena.keep(tuple)), &state)
+    }
+
+    func isLost(_ state: WalkState) -> Bool { state.findsTableFull }
+
+    /// `__nf_conntrack_alloc`: where there is no room, an entry nearby makes some that is not ASSURED (`early_drop`).
+    private mutating func findTableFull(_ state: inout WalkState) {
+        guard let entries = namespace.state.conntrack, !entries.isEmpty, entries.allSatisfy(\.isAssured) else {
+            let count = namespace.sysctl("net.netfilter.nf_conntrack_count")
+            let text = "the conntrack table of \(namespace.place) is full: whether an entry makes room is not known"
+            return doubt(text, source: count?.source, &state)
+        }
+        state.findsTableFull = true
+    }
+
+    /// `nf_conntrack_inet_error`: an ICMP error belongs to the connection of the packet it quotes, or is INVALID.
+    private mutating func attachError(_ quoted: ConntrackTuple, _ state: inout WalkState) {
+        let wanted = quoted.reversed
+        for number in state.parked.indices where state.parked[number].namespace == namespace.index {
+            let known = state.parked[number]
+            let isReply = known.reply == wanted
+            guard isReply || known.original == wanted else { continue }
+            guard (isReply ? known.reply : known.original).destination == state.packet.destination else { break }
+            state.connection = state.parked.remove(at: number)
+            state.hasConnection = true
+            state.isReplyDirection = isReply
+            state.conntrackState = .related
+            return
+        }
+        state.conntrackState = .invalid
+        state.wasInvalid = true
     }
 
     private mutating func attach(_ connection: Connection, isReply: Bool, _ state: inout WalkState) {
@@ -385,7 +417,7 @@ struct PacketWalk: PacketDomain {
     func needsTranslation(_ hook: Hook, _ state: WalkState) -> Bool {
         if state.hasConnection, world.isBroken(.translatesAgain) { return hook != .forward }
         guard state.hasConnection, state.conntrackState == .new || state.conntrackState == .related,
-            !state.isReplyDirection
+            !state.isReplyDirection, state.quoted == nil
         else { return false }
         switch hook {
         case .prerouting, .output: return !state.connection.destinationSettled
@@ -436,6 +468,17 @@ struct PacketWalk: PacketDomain {
         }
     }
 
+    /// `nf_nat_icmp_reply_translation`: the quoted packet changes on the side that the error itself does not.
+    private func rewriteQuoted(_ sent: ConntrackTuple, _ changesDestination: Bool, _ state: inout WalkState) {
+        if changesDestination {
+            state.quoted?.source = sent.source
+            state.quoted?.sourcePort = sent.sourcePort
+        } else {
+            state.quoted?.destination = sent.destination
+            state.quoted?.destinationPort = sent.destinationPort
+        }
+    }
+
     /// `nf_nat_packet`: which half is rewritten depends on the hook, and on the direction.
     mutating func rewrite(_ hook: Hook, _ state: inout WalkState) {
         guard state.hasConnection else { return }
@@ -452,7 +495,10 @@ struct PacketWalk: PacketDomain {
             if state.packet.ipProtocol.hasPorts { state.packet.destinationPort = target.destinationPort }
         } else {
             state.packet.source = target.source
-            state.packet.sourcePort = target.sourcePort
+            if state.quoted == nil { state.packet.sourcePort = target.sourcePort }
+        }
+        if state.quoted != nil {
+            rewriteQuoted(state.isReplyDirection ? connection.original : connection.reply, changesDestination, &state)
         }
         let after = state.packet.tuple
         guard before != after else { return }

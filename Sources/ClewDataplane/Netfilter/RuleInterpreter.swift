@@ -315,7 +315,7 @@ extension RuleInterpreter {
                 switch entry {
                 case .conntrack:
                     domain.lookUpConnection(hook, &state)
-                    next.append(state)
+                    if domain.isLost(state) { done.append((state, .drop)) } else { next.append(state) }
                 case .chain(let rules, let chain):
                     var results = walk(chain, of: rules, state)
                     if hook == .output, rules.base(chain)?.type == .route {

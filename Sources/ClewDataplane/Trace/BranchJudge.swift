@@ -48,6 +48,8 @@ struct BranchJudge {
         if forward.disposition == .delivered { branch.deliveredTo = receiver(forward, got) }
         guard let reply = walked.reply else {
             branch.outcome = outcomeWithoutReply(forward)
+            branch.sign = walked.sign
+            if let loss = walked.signLoss { branch.reason += "; the client does not learn of it: \(loss)" }
             return
         }
         judge(reply, forward, &branch)
@@ -82,6 +84,26 @@ struct BranchJudge {
         judge(walked.data, "the first data of the answer", &result) {
             tracer.arrivedHome($0) && $0.state.packet.tuple == walked.forward.state.opening.reversed
         }
+        judge(walked.loss, &result)
+    }
+
+    /// A connection that small packets can make, and that large ones cannot use.
+    private func judge(_ loss: LargeLoss?, _ result: inout JudgedBranch) {
+        guard result.branch.outcome == .works, let loss else { return }
+        let what = loss.isAnswer ? "the answer" : "the request"
+        result.branch.reason = "packets of \(loss.length) bytes of \(what): \(loss.reason)"
+        result.branch.decidedBy = loss.end.decision
+        result.branch.outcome = loss.isCertain ? .fails : .unknown
+        noteDoubts(of: loss.end, &result)
+    }
+
+    private func noteDoubts(of end: WalkEnd, _ result: inout JudgedBranch) {
+        for event in tracer.interpreter.domain.arena.events(to: end.state.path) {
+            switch event {
+            case .uncertain(let note), .unknown(_, let note): result.uncertain.append(note)
+            default: break
+            }
+        }
     }
 
     private func judge(
@@ -95,12 +117,7 @@ struct BranchJudge {
         let isCertain =
             lost.count == ends.count && !lost.contains { $0.state.isUncertain || $0.place == .uncollected }
         result.branch.outcome = isCertain ? .fails : .unknown
-        for event in tracer.interpreter.domain.arena.events(to: first.state.path) {
-            switch event {
-            case .uncertain(let note), .unknown(_, let note): result.uncertain.append(note)
-            default: break
-            }
-        }
+        noteDoubts(of: first, &result)
     }
 
     // MARK: - The way back

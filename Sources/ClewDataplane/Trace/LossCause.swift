@@ -34,6 +34,8 @@ package enum LossCause: Sendable, Hashable {
     case noAnswer
     case linkDown
     case tooBig
+    /// Conntrack has no room for another entry.
+    case tableFull
     case noListener
     /// A ClusterIP that no rule translated leaves the node.
     case untranslated

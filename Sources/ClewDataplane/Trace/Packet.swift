@@ -84,6 +84,13 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
         (length, hasKnownLength) = (header.length, true)
     }
 
+    /// The first packet of a flow, which carries all of the data if it is a datagram.
+    init(opening tuple: ConntrackTuple, of flow: Flow) {
+        self.init(opening: tuple, flow.header)
+        guard let size = flow.dataSize, flow.ipProtocol == .udp else { return }
+        (length, hasKnownLength) = (UInt16(clamping: size + (tuple.source.family == .ipv4 ? 28 : 48)), true)
+    }
+
     /// The first answer to a packet that arrived as `packet`.
     init(answering packet: Packet) {
         self.init(opening: packet.tuple.reversed)

@@ -75,6 +75,8 @@ package struct TraceBranch: Sendable {
     package var decidedBy: Decision?
     package var translations: [Translation]
     package var hops: [Hop]
+    /// What the client is told of a first packet that was refused; `nil` where it was not, or that is not known.
+    package var sign: RefusalSign?
     /// `nil` where the first packet did not arrive.
     package var reply: ReplyTrace?
     /// How many other ways through the rules come to the same as the one shown; their chances are part of `probability`.
@@ -89,6 +91,16 @@ package struct TraceBranch: Sendable {
         translations = []
         hops = []
     }
+}
+
+/// What a client learns of a packet that was refused on its way.
+package enum RefusalSign: String, Sendable, Hashable {
+    /// "Connection refused", at once.
+    case refused
+    /// "No route to host", "network is unreachable".
+    case unreachable
+    /// The refusal does not reach it, or says nothing to it: it waits until its time is over.
+    case nothing
 }
 
 package enum BranchOutcome: String, Sendable, Hashable { case works, fails, unknown }

@@ -71,6 +71,7 @@ struct TraceAssembly {
         var outcome: BranchOutcome
         var reply: Disposition?
         var receiver: Receiver?
+        var sign: RefusalSign?
         var isCut: Bool
     }
 
@@ -80,7 +81,7 @@ struct TraceAssembly {
             let branch = judged.branch
             let signature = Signature(
                 disposition: branch.disposition, dnat: branch.dnat, snat: branch.snat, outcome: branch.outcome,
-                reply: branch.reply?.disposition, receiver: branch.deliveredTo, isCut: judged.isCut)
+                reply: branch.reply?.disposition, receiver: branch.deliveredTo, sign: branch.sign, isCut: judged.isCut)
             let number = numbers[signature] ?? numbers.count
             numbers[signature] = number
             return number
@@ -129,6 +130,7 @@ struct TraceAssembly {
         if !agree(\.dnat) { own.branch.dnat = nil }
         if !agree(\.snat) { own.branch.snat = nil }
         if !agree(\.isMasqueraded) { own.branch.isMasqueraded = false }
+        if !agree(\.sign) { own.branch.sign = nil }
         if !agree(\.deliveredTo) { own.branch.deliveredTo = nil }
         if all.contains(where: { $0.reply == nil }) { own.branch.reply = nil }
         if !agree({ $0.reply?.disposition }) { own.branch.reply?.disposition = .indeterminate }

@@ -25,11 +25,29 @@ extension Tracer {
             enter(world[owner], state, towards: nextHop, sender: namespace)
             return
         }
-        if let node = world.nodeObject(having: nextHop), world.hosts[node.name] == nil {
-            leaveToUncollected(state, "node \(node.name) (\(nextHop))", exit)
-            return
+        if let node = world.nodeObject(having: nextHop) {
+            guard let host = world.host(node.name) else {
+                leaveToUncollected(state, "node \(node.name) (\(nextHop))", exit)
+                return
+            }
+            if host.state.links != nil, node.internalIPs.contains(nextHop), isOnLink(nextHop, link, namespace) {
+                end(
+                    state, .dropped,
+                    "nobody answers for \(nextHop) on \(namespace.link(link)?.name ?? "the link") of \(namespace.place): \(node.name), whose address it was, does not have it",
+                    source: host.link(host.defaultLink(nextHop.family))?.source, cause: .noAnswer)
+                return
+            }
         }
         fabric(state, nextHop, exit, namespace)
+    }
+
+    /// Whether a link's own network holds an address, so that the node asks for it there by ARP or its like.
+    private func isOnLink(_ address: IPAddress, _ link: LinkIndex, _ namespace: CompiledNamespace) -> Bool {
+        guard let name = namespace.link(link)?.name else { return false }
+        return namespace.router.routes.contains { route in
+            route.type == .unicast && route.destination.length > 0 && route.destination.contains(address)
+                && route.nextHops.contains { $0.gateway == nil && $0.device == name }
+        }
     }
 
     /// A gateway that nobody of the snapshot owns hands packets to the owner of their destination.

@@ -91,7 +91,10 @@ extension Tracer {
                 if case .local = way { deliverLocally(routed, namespace) } else { forwardBlindly(routed, namespace) }
             }
         case .none:
-            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)", cause: .noRoute)
+            end(
+                state, .noRoute, "no route on \(namespace.place) to \(packet.destination)", cause: .noRoute,
+                refusal: packet.family == .ipv6 || forwarding4(device, namespace).sysctl?.value != "0"
+                    ? .noRoute(packet.family) : nil)
         case .forbidden(let rule):
             end(
                 state, .noRoute, "a policy rule on \(namespace.place) forbids \(packet.destination)",
@@ -236,6 +239,7 @@ extension Tracer {
         }
         if !world.isBroken(.timeToLiveStays) { state.packet.ttl -= 1 }
         state.layer2Steps = 0
+        guard fits(state, link, mtu, namespace, isForwarded: true) else { return }
         state.packet.output = link
         state.nextHop = nextHop
         for passed in traverse(.forward, namespace, state) {
@@ -286,7 +290,8 @@ extension Tracer {
             end(
                 state, .rejected,
                 "nobody listens on \(packet.ipProtocol) port \(packet.destinationPort) of \(namespace.place): \(answer)",
-                cause: .noListener)
+                cause: .noListener,
+                refusal: packet.ipProtocol == .tcp ? .reset(byRule: false) : .noListener(packet.family))
         }
     }
 }

@@ -94,6 +94,12 @@ extension Tracer {
         state.packet.leaveNamespace()
         state.forgetConnection()
         move(to: namespace)
+        if device.mtu > 0, UInt32(state.packet.length) > device.mtu, flow.dataSize != nil {
+            // `__is_skb_forwardable` lets pass what the sender's device is to segment.
+            doubt(
+                "\(device.name) of \(namespace.place) carries \(device.mtu) bytes, and \(state.packet.length) come: lost, unless segmentation is left to the device",
+                source: device.source, &state)
+        }
         if !device.isUp {
             self.end(
                 state, .dropped, "\(device.name) of \(namespace.place) is down", source: device.source, cause: .linkDown
@@ -232,6 +238,7 @@ extension Tracer {
         let host = world[attachment.host]
         move(to: host)
         var state = state
+        begin(&state, mtu: host.link(attachment.link)?.mtu)
         log(.enterInferred(keepAddress(address, state), host.index), &state)
         if state.packet.destination == address {
             // Its own address: the packet does not leave the pod.

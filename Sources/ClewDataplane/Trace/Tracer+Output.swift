@@ -55,14 +55,16 @@ extension Tracer {
         }
     }
 
-    func apply(_ way: Way, _ namespace: CompiledNamespace, _ state: inout WalkState) {
+    mutating func apply(_ way: Way, _ namespace: CompiledNamespace, _ state: inout WalkState) {
         switch way {
         case .local:
             state.packet.output = namespace.loopback
             state.nextHop = state.packet.destination
-        case .out(let link, let nextHop, _):
+            begin(&state, mtu: UInt32(UInt16.max))
+        case .out(let link, let nextHop, let routeMTU):
             state.packet.output = link
             state.nextHop = nextHop
+            begin(&state, mtu: mtu(link, routeMTU, namespace))
         case .unknown:
             state.packet.output = .none
             state.packet.hasUnknownOutput = true
@@ -102,16 +104,32 @@ extension Tracer {
         return state
     }
 
-    private mutating func fits(
-        _ state: WalkState, _ link: LinkIndex, _ routeMTU: UInt32?, _ namespace: CompiledNamespace
+    /// What a packet may need that leaves by a link on a route, in bytes; `nil`: not known.
+    func mtu(_ link: LinkIndex, _ routeMTU: UInt32?, _ namespace: CompiledNamespace) -> UInt32? {
+        guard let own = namespace.link(link)?.mtu, own > 0 else { return routeMTU.flatMap { $0 > 0 ? $0 : nil } }
+        return routeMTU.map { $0 > 0 ? min(own, $0) : own } ?? own
+    }
+
+    /// Ends a packet that is larger than what a link carries; its sender is told so where it is forwarded.
+    mutating func fits(
+        _ state: WalkState, _ link: LinkIndex, _ routeMTU: UInt32?, _ namespace: CompiledNamespace,
+        isForwarded: Bool = false
     ) -> Bool {
-        let mtu = [namespace.link(link)?.mtu, routeMTU].compactMap { $0 }.filter { $0 > 0 }.min()
-        guard let mtu, UInt32(state.packet.length) > mtu else { return true }
+        guard let mtu = mtu(link, routeMTU, namespace), UInt32(state.packet.length) > mtu else { return true }
         move(to: namespace)
+        let name = namespace.link(link)?.name ?? "the link"
+        let text = "needs \(state.packet.length) bytes, \(name) on \(namespace.place) carries \(mtu)"
+        if flow.dataSize != nil, !state.outer.isEmpty {
+            // VXLAN's and flanneld's datagrams may be parted; IP in IP tells the inner packet's sender.
+            var state = state
+            let why = "a tunnel's packet \(text): whether it goes on in parts is not modelled"
+            doubt(why, source: namespace.link(link)?.source, &state)
+            end(state, .indeterminate, why, source: namespace.link(link)?.source, cause: .tooBig)
+            return false
+        }
         end(
-            state, .dropped,
-            "needs \(state.packet.length) bytes, \(namespace.link(link)?.name ?? "the link") on \(namespace.place) carries \(mtu)",
-            source: namespace.link(link)?.source, cause: .tooBig)
+            state, .dropped, text, source: namespace.link(link)?.source, text: "\(name) mtu \(mtu)", cause: .tooBig,
+            refusal: isForwarded ? .tooBig(mtu: UInt16(clamping: mtu)) : nil)
         return false
     }
 
@@ -124,12 +142,14 @@ extension Tracer {
         switch namespace.router.lookUp(RouteQuery(of: packet)) {
         case .unknown(let why): return routeWithoutTable(state, namespace, why)
         case .none:
-            end(state, .noRoute, "no route on \(namespace.place) to \(packet.destination)", cause: .noRoute)
+            end(
+                state, .noRoute, "no route on \(namespace.place) to \(packet.destination)", cause: .noRoute,
+                refusal: .local)
             return []
         case .forbidden(let rule):
             end(
                 state, .noRoute, "a policy rule on \(namespace.place) forbids \(packet.destination)",
-                source: rule.source, text: rule.text, cause: .refusingRoute)
+                source: rule.source, text: rule.text, cause: .refusingRoute, refusal: .local)
             return []
         case .found(let number):
             return follow(number, state, namespace, isOutput: true)
@@ -171,12 +191,13 @@ extension Tracer {
             end(
                 state, isOutput ? .noRoute : .dropped,
                 "a blackhole route on \(namespace.place) swallows \(packet.destination)",
-                source: route.source, text: route.text, cause: .refusingRoute)
+                source: route.source, text: route.text, cause: .refusingRoute, refusal: isOutput ? .local : nil)
             return []
         case .unreachable, .prohibit, .throw, .nat:
             end(
                 state, .noRoute, "the route on \(namespace.place) to \(packet.destination) says \(route.type.rawValue)",
-                source: route.source, text: route.text, cause: .refusingRoute)
+                source: route.source, text: route.text, cause: .refusingRoute,
+                refusal: isOutput ? .local : Refusal(route.type, packet.family))
             return []
         case .unicast: break
         }

@@ -29,13 +29,16 @@ extension Tracer {
         var branches: [WalkedBranch] = []
         for forward in ends {
             guard walk(within: &back, { $0.answer(forward) }) else {
-                branches.append(WalkedBranch(forward: forward, reply: nil))
+                var branch = WalkedBranch(forward: forward, reply: nil)
+                (branch.sign, branch.signLoss) = sign(of: forward, within: &back)
+                branches.append(branch)
                 continue
             }
             for reply in ends {
                 walk(within: &again) { $0.goOn(reply, forward) }
                 var branch = WalkedBranch(forward: forward, reply: reply, next: ends)
                 branch.data = answersData(branch, within: &again)
+                branch.loss = largeLoss(branch, within: &again)
                 branches.append(branch)
             }
         }
@@ -60,7 +63,7 @@ extension Tracer {
                     "no route of \(node) leads to the pod \(address), and its namespace was not collected")
             }
             move(to: host)
-            var state = WalkState(packet: Packet(opening: openingTuple(from: address), flow.header))
+            var state = WalkState(packet: Packet(opening: openingTuple(from: address), of: flow))
             assume(
                 "the namespace of \(podName(address)) was not collected: it is taken to be behind \(host.link(attachment.link)?.name ?? "?") of \(node), with a default route to the node",
                 source: host.router.routes[attachment.route].source, &state)
@@ -76,12 +79,12 @@ extension Tracer {
                 to: flow.destination, namespace, ipProtocol: flow.ipProtocol,
                 destinationPort: flow.destinationPort) ?? ownSource(namespace)
         else {
-            let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family)), flow.header))
+            let state = WalkState(packet: Packet(opening: openingTuple(from: .zero(flow.family)), of: flow))
             let destination = flow.destination
-            end(state, .noRoute, "no route on \(namespace.place) to \(destination)", cause: .noRoute)
+            end(state, .noRoute, "no route on \(namespace.place) to \(destination)", cause: .noRoute, refusal: .local)
             return
         }
-        sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source), flow.header)), from: namespace)
+        sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source), of: flow)), from: namespace)
     }
 
     /// Without routes: the node's address, to have one.
@@ -95,9 +98,10 @@ extension Tracer {
     private mutating func startOutside(_ address: IPAddress, _ via: String) {
         guard let host = world.host(via) else { return endWithoutSource("node \(via) was not collected") }
         move(to: host)
-        var state = WalkState(packet: Packet(opening: openingTuple(from: address), flow.header))
+        var state = WalkState(packet: Packet(opening: openingTuple(from: address), of: flow))
         let link = entryLink(for: address, host)
         let name = host.link(link)?.name ?? "a device that is not known"
+        begin(&state, mtu: 1500)
         log(.enterOutside, &state)
         assume("\(address) is outside the snapshot; its packets enter \(via) by \(name)", &state)
         receive(state, on: link, of: host)
@@ -120,7 +124,7 @@ extension Tracer {
 
     private mutating func endWithoutSource(_ reason: String) {
         var state = WalkState(
-            packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family)), flow.header))
+            packet: Packet(opening: openingTuple(from: flow.source ?? .zero(flow.family)), of: flow))
         doubt(reason, &state)
         end(state, .indeterminate, reason)
     }
@@ -147,7 +151,7 @@ extension Tracer {
     /// Sends the receiver's first answer.
     ///
     /// False: there is nobody to answer.
-    private mutating func answer(_ forward: WalkEnd, with flags: UInt8 = Packet.synAck) -> Bool {
+    mutating func answer(_ forward: WalkEnd, with flags: UInt8 = Packet.synAck, length: UInt16? = nil) -> Bool {
         guard forward.disposition == .delivered || (forward.disposition == .leavesSnapshot && forward.place == .outside)
         else { return false }
         var state = forward.state
@@ -158,12 +162,9 @@ extension Tracer {
         {
             state.packet.tos = forward.state.packet.tos
         }
+        if let length { (state.packet.length, state.packet.hasKnownLength) = (length, true) }
         state.isReply = true
-        state.outer = []
-        state.forgetConnection()
-        state.layer2Steps = 0
-        state.visits = []
-        state.nextHop = nil
+        state.beginAgain()
         log(.turned, &state)
         switch forward.place {
         case .namespace(let index): sendLocally(state, from: world[index])
@@ -171,6 +172,7 @@ extension Tracer {
         case .outside:
             guard let exit = forward.state.exit else { return false }
             move(to: world[exit.namespace])
+            begin(&state, mtu: 1500)
             log(.enterOutside, &state)
             receive(state, on: exit.link, of: world[exit.namespace])
         case .nowhere, .uncollected, .untranslated: return false
@@ -183,24 +185,24 @@ extension Tracer {
     // MARK: - The third packet
 
     /// Sends the packet that completes a TCP handshake: rules may treat it in another way than the first.
-    private mutating func goOn(_ reply: WalkEnd, _ forward: WalkEnd) {
+    ///
+    /// With `length` it carries data and is so long.
+    mutating func goOn(_ reply: WalkEnd, _ forward: WalkEnd, length: UInt16? = nil) {
         guard flow.ipProtocol == .tcp, arrivedHome(reply),
             reply.state.packet.tuple == forward.state.opening.reversed
         else { return }
         var state = reply.state
         state.packet = Packet(answering: reply.state.packet)
         state.packet.tcpFlags = Packet.ack
-        state.outer = []
-        state.forgetConnection()
-        state.layer2Steps = 0
-        state.visits = []
-        state.nextHop = nil
+        if let length { (state.packet.length, state.packet.hasKnownLength) = (length, true) }
+        state.beginAgain()
         switch reply.place {
         case .namespace(let index): sendLocally(state, from: world[index])
         case .inferredPod(let attachment, let address): sendFromInferredPod(state, attachment, address)
         case .outside, .uncollected:
             guard case .outside(let address, let via) = flow.origin, let host = world.host(via) else { return }
             move(to: host)
+            begin(&state, mtu: 1500)
             receive(state, on: entryLink(for: address, host), of: host)
         case .nowhere, .untranslated: return
         }
@@ -247,6 +249,12 @@ struct WalkedBranch {
     var next: [WalkEnd] = []
     /// How the receiver's next packet can end, likewise.
     var data: [WalkEnd] = []
+    /// What becomes of packets as large as the sender makes them; `nil` where all arrive, or none was asked for.
+    var loss: LargeLoss?
+    /// What the client is told of a packet that did not arrive; `nil` where that is not known.
+    var sign: RefusalSign?
+    /// Why it is told nothing, though somebody tried.
+    var signLoss: String?
 
     var leaf: PathIndex { reply?.state.path ?? forward.state.path }
 }

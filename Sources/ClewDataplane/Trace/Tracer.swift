@@ -46,17 +46,18 @@ struct Tracer {
     mutating func end(
         _ state: WalkState, _ disposition: Disposition, _ reason: @autoclosure () -> String,
         place: EndPlace = .nowhere, source: SourceLine? = nil, text: @autoclosure () -> String? = nil,
-        cause: LossCause = .other
+        cause: LossCause = .other, refusal: Refusal? = nil
     ) {
         if staysLocal { return leaveWalk(state, disposition) }
         guard ends.count < left.ends else { return cut(state) }
-        conclude(state, disposition, reason(), place: place, source: source, text: text(), cause: cause)
+        conclude(
+            state, disposition, reason(), place: place, source: source, text: text(), cause: cause, refusal: refusal)
     }
 
     /// An end, or one more way to one that is known.
     mutating func conclude(
         _ state: WalkState, _ disposition: Disposition, _ reason: String, place: EndPlace, source: SourceLine?,
-        text: String?, cause: LossCause = .other
+        text: String?, cause: LossCause = .other, refusal: Refusal? = nil
     ) {
         let decision = Decision(
             node: interpreter.domain.namespace.node, source: source, text: text ?? reason, cause: cause)
@@ -73,7 +74,9 @@ struct Tracer {
         var state = state
         log(.ended, &state)
         ends.append(
-            WalkEnd(state: state, disposition: disposition, reason: reason, decision: decision, place: place))
+            WalkEnd(
+                state: state, disposition: disposition, reason: reason, decision: decision, place: place,
+                refusal: refusal, namespace: interpreter.domain.namespace.index))
     }
 
     mutating func log(_ event: PathEvent, _ state: inout WalkState) { interpreter.domain.log(event, &state) }
@@ -132,15 +135,28 @@ struct Tracer {
             }
             switch verdict {
             case .accept: passed.append(state)
+            case .drop where state.findsTableFull: endByFullTable(state, namespace)
             case .drop: endByRule(state, .dropped, "dropped", namespace)
             case .reject(let type):
-                endByRule(state, .rejected, "rejected with \(type.name(state.packet.family))", namespace)
+                endByRule(
+                    state, .rejected, "rejected with \(type.name(state.packet.family))", namespace,
+                    Refusal(type, state.packet.family))
             case .unknown: endByDoubt(state, namespace)
             // The look-up says why, and ends the branch.
             case .noWay: _ = routeOutput(state, namespace, as: state.rerouted)
             }
         }
         return passed
+    }
+
+    /// `nf_conntrack: table full, dropping packet`.
+    private mutating func endByFullTable(_ state: WalkState, _ namespace: CompiledNamespace) {
+        let most = namespace.sysctl("net.netfilter.nf_conntrack_max")
+        let count = namespace.sysctl("net.netfilter.nf_conntrack_count")
+        end(
+            state, .dropped,
+            "the conntrack table of \(namespace.place) is full: it holds \(count?.value ?? "?") entries, and may hold \(most?.value ?? "?")",
+            source: most?.source, text: "net.netfilter.nf_conntrack_max = \(most?.value ?? "?")", cause: .tableFull)
     }
 
     /// What could not be told is the last doubt of the path.
@@ -155,7 +171,8 @@ struct Tracer {
 
     /// The rule or policy that decided is the last event of the path.
     private mutating func endByRule(
-        _ state: WalkState, _ disposition: Disposition, _ word: String, _ namespace: CompiledNamespace
+        _ state: WalkState, _ disposition: Disposition, _ word: String, _ namespace: CompiledNamespace,
+        _ refusal: Refusal? = nil
     ) {
         let last = interpreter.domain.arena.last(before: state.path) { event -> PathEvent? in
             switch event {
@@ -171,7 +188,7 @@ struct Tracer {
             end(
                 state, disposition, "\(word) on \(namespace.place) in \(table) \(rules.name(of: chain))",
                 source: SourceLine(rules.artifact, line: line.line), text: rules.string(line.text),
-                cause: .rule(table: table, chain: rules.name(of: chain)))
+                cause: .rule(table: table, chain: rules.name(of: chain)), refusal: refusal)
         case .policy(let set, let chain, _)?:
             let rules = namespace.rules[Int(set.rawValue)].ruleSet
             let entry = rules.chains[Int(chain.rawValue)]
@@ -193,6 +210,10 @@ struct WalkEnd {
     var reason: String
     var decision: Decision
     var place: EndPlace
+    /// What the sender is told of a packet that is not delivered; `nil`: nothing.
+    var refusal: Refusal?
+    /// Where it ended.
+    var namespace: NamespaceIndex
 }
 
 /// Where a packet has arrived.

@@ -57,6 +57,7 @@ struct WalkKey: Hashable {
             && a.wasInvalid == b.wasInvalid && a.isRerouted == b.isRerouted && a.hasNoWay == b.hasNoWay
             && (!a.isRerouted || (a.reroutedMark == b.reroutedMark && a.reroutedTOS == b.reroutedTOS))
             && a.exit == b.exit && a.nextHop == b.nextHop && a.layer2Steps == b.layer2Steps && a.opening == b.opening
+            && a.firstMTU == b.firstMTU && a.segment == b.segment && a.findsTableFull == b.findsTableFull
             && a.carriesSame(as: b)
     }
 

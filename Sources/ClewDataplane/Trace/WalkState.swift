@@ -32,6 +32,12 @@ struct WalkState {
     var reroutedTOS: UInt8 = 0
     /// That look-up found no way.
     var hasNoWay = false
+    /// Conntrack has no room for the entry it needs.
+    var findsTableFull = false
+    /// What the first device it left by carries, in bytes; 0 before that.
+    var firstMTU: UInt16 = 0
+    /// The largest segment the sender of a SYN, or of its answer, says it takes, in bytes; 0 before it is sent.
+    var segment: UInt16 = 0
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
     var layer2Steps: UInt8 = 0
     /// Where the request left the snapshot, for the answer to come in.
@@ -64,6 +70,19 @@ struct WalkState {
         parked.append(connection)
     }
 
+    /// Forgets the way it has come, before another packet is sent in its place.
+    mutating func beginAgain() {
+        forgetConnection()
+        if !outer.isEmpty { outer = [] }
+        if !visits.isEmpty { visits = [] }
+        layer2Steps = 0
+        nextHop = nil
+        firstMTU = 0
+        segment = 0
+        isRerouted = false
+        hasNoWay = false
+    }
+
     mutating func reroute() {
         isRerouted = true
         reroutedMark = packet.mark
@@ -92,6 +111,7 @@ private final class Luggage {
     var changedSets: Set<String> = []
     var bypass: Bypass?
     var visits: [Visit] = []
+    var quoted: ConntrackTuple?
 
     init() {}
 
@@ -104,6 +124,7 @@ private final class Luggage {
         changedSets = other.changedSets
         bypass = other.bypass
         visits = other.visits
+        quoted = other.quoted
     }
 }
 
@@ -162,6 +183,12 @@ extension WalkState {
         _modify { yield &ownLuggage().visits }
     }
 
+    /// An ICMP error: the packet it is about, as it is known here.
+    var quoted: ConntrackTuple? {
+        get { luggage?.quoted }
+        _modify { yield &ownLuggage().quoted }
+    }
+
     /// How many packets it is wrapped in.
     var depth: Int { luggage?.outer.count ?? 0 }
 
@@ -170,6 +197,6 @@ extension WalkState {
         if luggage === other.luggage { return true }
         return parked == other.parked && virtualConnections == other.virtualConnections && outer == other.outer
             && recent == other.recent && setChanges == other.setChanges && changedSets == other.changedSets
-            && bypass == other.bypass
+            && bypass == other.bypass && quoted == other.quoted
     }
 }

@@ -111,12 +111,9 @@ extension Tracer {
                 source: device.source)
             return
         }
-        let owner = world.hosts.values.sorted { $0.rawValue < $1.rawValue }.first { host in
-            guard host != namespace.index else { return false }
-            return world.hosts(having: destination).contains(host)
-                || PodAttachment(of: destination, on: world[host], in: world) != nil
-        }
-        guard let owner, let remote = world[owner].underlayAddress(destination.family) else {
+        guard let owner = leaseholder(of: destination, besides: namespace),
+            let remote = world[owner].underlayAddress(destination.family)
+        else {
             doubt("which node flanneld sends \(destination) to is not known", source: device.source, &state)
             end(
                 state, .leavesSnapshot, "leaves \(namespace.node) by \(device.name) for a node that was not collected",
@@ -130,6 +127,19 @@ extension Tracer {
         encapsulate(
             state, .udpTunnel, to: remote, from: nil, device, namespace, ipProtocol: .udp, sourcePort: 8285,
             destinationPort: 8285, overhead: 28, destinationMAC: nil)
+    }
+
+    /// The node whose lease holds an address: by its spec.podCIDRs, else by who has or knows the address.
+    private func leaseholder(of address: IPAddress, besides namespace: CompiledNamespace) -> NamespaceIndex? {
+        let leases = world.snapshot.objects.nodes.filter { $0.podCIDRs.contains { $0.contains(address) } }
+        if let host = leases.lazy.compactMap({ self.world.hosts[$0.name] }).first(where: { $0 != namespace.index }) {
+            return host
+        }
+        return world.hosts.values.sorted { $0.rawValue < $1.rawValue }.first { host in
+            guard host != namespace.index else { return false }
+            return world.hosts(having: address).contains(host)
+                || PodAttachment(of: address, on: world[host], in: world) != nil
+        }
     }
 
     // MARK: - Common

@@ -24,6 +24,7 @@ package struct Experiment: Sendable {
     private static let tries = 24
     /// How many connections are under way at once.
     private static let part = 450
+    private static let largePart = 100
 
     /// Tries every flow, as often as its branches ask for, and compares.
     package func compare(_ flows: [ProbeFlow], run: ProbeRun = ProbeRun()) throws(SystemError) -> [FlowComparison] {
@@ -37,11 +38,15 @@ package struct Experiment: Sendable {
             owner += Array(repeating: index, count: count)
         }
         var results: [Int: [ProbeResult]] = [:]
-        // In parts, so that the packets of one do not crowd out those of another.
-        for start in stride(from: 0, to: wanted.count, by: Self.part) {
-            let part = Array(wanted[start..<min(start + Self.part, wanted.count)])
-            for (offset, result) in try run.results(part, in: lab).enumerated() {
-                results[owner[start + offset], default: []].append(result)
+        // In parts, so that the packets of one do not crowd out those of another; large ones by themselves.
+        let order = wanted.indices.filter { wanted[$0].size == 0 }
+        let large = wanted.indices.filter { wanted[$0].size > 0 }
+        for (indices, most) in [(order, Self.part), (large, Self.largePart)] {
+            for start in stride(from: 0, to: indices.count, by: most) {
+                let part = Array(indices[start..<min(start + most, indices.count)])
+                for (index, result) in zip(part, try run.results(part.map { wanted[$0] }, in: lab)) {
+                    results[owner[index], default: []].append(result)
+                }
             }
         }
         return flows.indices.map { index in
@@ -61,13 +66,14 @@ package struct Experiment: Sendable {
     package func trace(_ flow: ProbeFlow) throws(SystemError) -> Trace { try flow.trace(in: dataplane) }
 
     /// The flows a user asks for in the words of `clew trace`, to be tried.
-    package func flows(from: String, to: String, sourcePort: UInt16? = nil, via: String? = nil) throws(SystemError)
-        -> [ProbeFlow]
+    package func flows(from: String, to: String, sourcePort: UInt16? = nil, via: String? = nil, size: Int = 0)
+        throws(SystemError) -> [ProbeFlow]
     {
         do throws(FlowError) {
             var request = try FlowRequest(from: from, to: to)
             request.sourcePort = sourcePort
             request.via = via
+            if size > 0 { request.size = size }
             return try FlowResolver(dataplane).flows(for: request).map(probe)
         } catch {
             throw .unusable(error.message)
@@ -88,7 +94,8 @@ package struct Experiment: Sendable {
         }
         return ProbeFlow(
             from: place, source: place == .outside ? flow.source : nil, sourcePort: flow.sourcePort,
-            to: SocketAddress(flow.destination, flow.destinationPort), flow.ipProtocol, flow.toText, via: via)
+            to: SocketAddress(flow.destination, flow.destinationPort), flow.ipProtocol, flow.toText, via: via,
+            size: flow.dataSize ?? 0)
     }
 
     /// One paragraph about a comparison: what was seen, what Clew says, and, where they differ, all there is.
@@ -104,6 +111,10 @@ package struct Experiment: Sendable {
             "\(comparison.flow.description)", "  kernel: \(observed)",
             "  clew:   \(TraceSummary(comparison.trace).text)",
         ]
+        if let decision = TraceSummary(comparison.trace).branch?.decidedBy, comparison.trace.verdict != .works {
+            let place = decision.source.map { " (\(snapshot.describe($0)))" } ?? ""
+            lines.append("          decided\(decision.node.map { " on \($0)" } ?? "") by: \(decision.text)\(place)")
+        }
         let isWrong = comparison.agreement == .disagree
         lines += comparison.complaints.map { "  DISAGREE: \($0)" }
         if isWrong || showsPackets {
@@ -130,6 +141,7 @@ extension ProbeFlow {
             request.via = via
             if from != .outside { request.source = source }
             request.sourcePort = sourcePort
+            if size > 0 { request.size = size }
             let flows = try FlowResolver(dataplane).flows(for: request)
             guard let found = flows.first, flows.count == 1 else {
                 throw FlowError("'\(description)' is \(flows.count) flows")

@@ -38,6 +38,8 @@ package struct FlowComparison: Sendable {
             guard let complaint = judgement.complaint else {
                 // Branches that fail alike cannot be told apart by their end.
                 used.formUnion(branch.outcome == .works ? [index] : failing)
+                // Who had to ask again lost the first request, and the second had its own chance.
+                if result.firstTry.endIndex < result.sightings.endIndex { used.formUnion(failing) }
                 return
             }
             reasons.append(complaint)
@@ -92,14 +94,24 @@ private struct BranchJudgement {
     private static func fails(_ branch: TraceBranch, _ result: ProbeResult) -> String? {
         if result.outcome == .answered { return "fails: \(branch.reason)" }
         if !symptoms(branch, result) {
-            return "fails otherwise: \(branch.disposition.rawValue), \(branch.reason)"
+            return
+                "fails otherwise: \(branch.disposition.rawValue)\(branch.sign.map { ", client: \($0.rawValue)" } ?? ""), \(branch.reason)"
         }
         return reach(branch, result)
     }
 
     /// Whether a client can see this outcome of that end.
     private static func symptoms(_ branch: TraceBranch, _ result: ProbeResult) -> Bool {
-        switch (branch.disposition, result.outcome) {
+        if let sign = branch.sign {
+            return switch (sign, result.outcome) {
+            case (.refused, .refused): true
+            // What comes while `connect` is under way is only noted, until the next SYN, a second later, has it again.
+            case (.unreachable, .unreachable), (.unreachable, .timedOut): true
+            case (.nothing, .timedOut): true
+            default: false
+            }
+        }
+        return switch (branch.disposition, result.outcome) {
         case (_, .answered): false
         // The refusal was sent, and is lost or not recognised on its way back.
         case (.rejected, .timedOut): wasRefused(branch, result)

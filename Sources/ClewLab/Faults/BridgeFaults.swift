@@ -5,7 +5,8 @@ extension FaultCatalogue {
             "bridge-nf-off", rows: ["CLEW-BR001"],
             symptom: "a pod's connection to a Service times out if the endpoint is on its own node; other nodes' "
                 + "endpoints answer",
-            mustSay: ["bridge-nf-call-iptables = 0"], example: ("pod/shop/web-0", "svc/shop/api-a"),
+            client: [.timesOut], mustSay: ["bridge-nf-call-iptables = 0"],
+            example: ("pod/shop/web-0", "svc/shop/api-a"),
             in: { $0.isBridged },
             apply: { lab throws(SystemError) in
                 for node in lab.nodes {
@@ -17,7 +18,8 @@ extension FaultCatalogue {
         Fault(
             "hairpin-off", rows: ["CLEW-BR005"],
             symptom: "a pod's connection to its own Service times out; no conntrack entry is confirmed",
-            mustSay: ["hairpin"], example: ("pod/shop/api-0", "svc/shop/api-a"), in: { $0.isBridged },
+            client: [.timesOut], mustSay: ["hairpin"], example: ("pod/shop/api-0", "svc/shop/api-a"),
+            in: { $0.isBridged },
             prepare: { $0.hairpin = false }),
     ]
 }

@@ -6,7 +6,7 @@ extension FaultCatalogue {
         Fault(
             "stale-udp-entry", rows: ["CLEW-CT007"],
             symptom: "a client that keeps its source port gets no answers since the pod was replaced; others do",
-            mustSay: ["10.244.2.200"], example: ("pod/shop/web-0", "svc/shop/dns-b"),
+            client: [.timesOut], mustSay: ["10.244.2.200"], example: ("pod/shop/web-0", "svc/shop/dns-b"),
             sourcePort: StandardFlows.oldClientPort,
             apply: { lab throws(SystemError) in
                 try remember(
@@ -15,7 +15,7 @@ extension FaultCatalogue {
         Fault(
             "untranslated-udp-entry", rows: ["CLEW-CT008"],
             symptom: "a client that sent before the Service had rules, and keeps its source port, gets no answers",
-            mustSay: ["10.96.0.30"], example: ("pod/shop/web-0", "svc/shop/dns-b"),
+            client: [.timesOut], mustSay: ["10.96.0.30"], example: ("pod/shop/web-0", "svc/shop/dns-b"),
             sourcePort: StandardFlows.oldClientPort,
             apply: { lab throws(SystemError) in
                 try remember(

@@ -6,6 +6,8 @@ package struct Fault: Sendable {
     package let rows: [String]
     /// What the client sees, and who does not see it.
     package let symptom: String
+    /// How the example looks to its client: at least one try fails, and each that fails does so in one of these ways.
+    package let client: Set<ClientSymptom>
     /// Text of which Clew's reason, or the line it names as decisive, must hold one for the flow in `example`.
     package let mustSay: [String]
     /// A connection that fails because of it: from and to as `clew trace` takes them; `to` may be a Service.
@@ -14,6 +16,8 @@ package struct Fault: Sendable {
     package let sourcePort: UInt16?
     /// The node where the example enters from outside, where that is not the one Clew would take.
     package let via: String?
+    /// Bytes that request and answer of the example carry; 0 where any will do.
+    package let size: Int
     /// Whether the fault can exist in a network.
     package let canExist: @Sendable (any LabNetwork) -> Bool
     /// Changes what is built.
@@ -22,8 +26,8 @@ package struct Fault: Sendable {
     package let apply: @Sendable (Lab) throws(SystemError) -> Void
 
     package init(
-        _ name: String, rows: [String], symptom: String, mustSay: [String], example: (from: String, to: String),
-        sourcePort: UInt16? = nil, via: String? = nil,
+        _ name: String, rows: [String], symptom: String, client: Set<ClientSymptom>, mustSay: [String],
+        example: (from: String, to: String), sourcePort: UInt16? = nil, via: String? = nil, size: Int = 0,
         in canExist: @escaping @Sendable (any LabNetwork) -> Bool = { _ in true },
         prepare: @escaping @Sendable (inout ClusterPlan) -> Void = { _ in },
         apply: @escaping @Sendable (Lab) throws(SystemError) -> Void = { _ throws(SystemError) in }
@@ -31,10 +35,12 @@ package struct Fault: Sendable {
         self.name = name
         self.rows = rows
         self.symptom = symptom
+        self.client = client
         self.mustSay = mustSay
         self.example = example
         self.sourcePort = sourcePort
         self.via = via
+        self.size = size
         self.canExist = canExist
         self.prepare = prepare
         self.apply = apply
@@ -44,7 +50,8 @@ package struct Fault: Sendable {
     func limited(to isPossible: @escaping @Sendable (any LabNetwork) -> Bool) -> Fault {
         let canExist = canExist
         return Fault(
-            name, rows: rows, symptom: symptom, mustSay: mustSay, example: example, sourcePort: sourcePort, via: via,
-            in: { isPossible($0) && canExist($0) }, prepare: prepare, apply: apply)
+            name, rows: rows, symptom: symptom, client: client, mustSay: mustSay, example: example,
+            sourcePort: sourcePort, via: via, size: size, in: { isPossible($0) && canExist($0) }, prepare: prepare,
+            apply: apply)
     }
 }

@@ -7,13 +7,14 @@ extension FaultCatalogue {
             "forward-drop", rows: ["CLEW-FW001", "CLEW-FLN013", "CLEW-BR019"],
             symptom:
                 "pods reach no other node's pods and no Services there, nor, with br_netfilter, pods of their own node",
-            mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut], mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             // flannel and docker accept pods' traffic by rules of their own, which are taken out as older versions had none.
             in: { $0.isFlannel }, apply: dropForwarded),
         Fault(
             "forward-drop-no-brnf", rows: ["CLEW-FW001", "CLEW-FLN013"],
             symptom: "as forward-drop, but pods of one node reach each other: their frames do not pass iptables",
-            mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: { $0.isFlannel },
+            client: [.timesOut], mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: { $0.isFlannel },
             apply: { lab throws(SystemError) in
                 try dropForwarded(lab)
                 for node in lab.nodes {
@@ -25,7 +26,7 @@ extension FaultCatalogue {
         Fault(
             "foreign-forward-drop", rows: ["CLEW-FW008"],
             symptom: "port 8080 of worker-b's pods times out from everywhere but worker-b itself",
-            mustSay: ["hardening"], example: ("pod/shop/web-0", "svc/shop/api-b"),
+            client: [.timesOut], mustSay: ["hardening"], example: ("pod/shop/web-0", "svc/shop/api-b"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let pods = try lab.podPrefix(ofNode: "worker-b", family)
@@ -37,7 +38,8 @@ extension FaultCatalogue {
         Fault(
             "host-prohibited", rows: ["CLEW-FW004", "CLEW-FW002"],
             symptom: "pods behind worker-b answer \"no route to host\", though routes are right",
-            mustSay: ["prohibited"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.unreachable, .timesOut], mustSay: ["prohibited"],
+            example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let type = family == .ipv4 ? "icmp-host-prohibited" : "icmp6-adm-prohibited"
@@ -53,7 +55,7 @@ extension FaultCatalogue {
             "legacy-only-drop", rows: ["CLEW-FW007", "CLEW-KPX013"],
             symptom: "pods of other nodes cannot be reached, though the rules one tool shows accept them: the other "
                 + "tool's drop them",
-            mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut], mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in
                 let other: RuleBackend = lab.plan.backend == .nft ? .legacy : .nft
                 try lab.eachFamily { family throws(SystemError) in
@@ -63,11 +65,13 @@ extension FaultCatalogue {
         Fault(
             "policy-set", rows: ["CLEW-POL001"],
             symptom: "only pods a policy names reach api-1; all others time out, and its probes by the node do too",
-            mustSay: ["match-set"], example: ("pod/shop/web-0", "svc/shop/api-b"), apply: setPolicy),
+            client: [.timesOut], mustSay: ["match-set"], example: ("pod/shop/web-0", "svc/shop/api-b"), apply: setPolicy
+        ),
         Fault(
             "notrack", rows: ["CLEW-CT013"],
             symptom: "pods of worker-a reach no Service: their packets are not tracked, so no rule translates them",
-            mustSay: ["notrack", "NOTRACK", "10.96.0.22"], example: ("pod/shop/web-0", "svc/shop/api-b"),
+            client: [.unreachable, .timesOut], mustSay: ["notrack", "NOTRACK", "10.96.0.22"],
+            example: ("pod/shop/web-0", "svc/shop/api-b"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let services = Addressing.network(of: Addressing.service(0, family))
@@ -77,7 +81,7 @@ extension FaultCatalogue {
         Fault(
             "input-blocks-kubelet", rows: ["CLEW-FW005"],
             symptom: "logs and exec fail for pods of worker-b; its pods and Services answer",
-            mustSay: ["INPUT"], example: ("node/worker-a", "192.168.50.12:10250"),
+            client: [.timesOut], mustSay: ["INPUT"], example: ("node/worker-a", "192.168.50.12:10250"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     try lab.change(
@@ -87,7 +91,7 @@ extension FaultCatalogue {
         Fault(
             "output-block", rows: ["CLEW-FW009"],
             symptom: "processes of worker-a reach no pods, neither by Services; pods do",
-            mustSay: ["OUTPUT"], example: ("node/worker-a", "svc/shop/api-b"),
+            client: [.timesOut], mustSay: ["OUTPUT"], example: ("node/worker-a", "svc/shop/api-b"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     try lab.change(
@@ -98,7 +102,8 @@ extension FaultCatalogue {
         Fault(
             "egress-not-masqueraded", rows: ["CLEW-RTE024", "CLEW-FLN015"],
             symptom: "pods reach the whole cluster, and nothing outside of it",
-            mustSay: ["10.244.1.5"], example: ("pod/shop/web-0", "203.0.113.50:443"), in: { $0.isFlannel },
+            client: [.timesOut], mustSay: ["10.244.1.5"], example: ("pod/shop/web-0", "203.0.113.50:443"),
+            in: { $0.isFlannel },
             apply: { lab throws(SystemError) in
                 for node in lab.nodes {
                     try lab.eachFamily { family throws(SystemError) in

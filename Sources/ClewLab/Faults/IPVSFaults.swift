@@ -3,13 +3,13 @@ import ClewNet
 
 extension FaultCatalogue {
     /// What goes wrong where kube-proxy uses IPVS.
-    package static let ipvsFaults: [Fault] = [
+    static let ipvsFaults: [Fault] = [
         Fault(
             "services-in-cluster-cidr", rows: ["CLEW-IPV013", "CLEW-RTE005", "CLEW-CAP003"],
             symptom:
                 "from a node, Services answer only by pods of that node: the node takes the ClusterIP as its source, "
                 + "passes for a pod, and is not masqueraded; pods and the world reach all",
-            mustSay: ["martian"], example: ("node/worker-a", "svc/shop/api-b"),
+            client: [.timesOut], mustSay: ["martian"], example: ("node/worker-a", "svc/shop/api-b"),
             // Calico masquerades what leaves by tunl0 with another device's address.
             in: { $0.proxyMode == .ipvs && $0.overlay == nil },
             prepare: { $0.kubeProxyClusterCIDRs = [wideNetwork].compactMap { $0 } },
@@ -26,7 +26,8 @@ extension FaultCatalogue {
             "vs-conntrack-off", rows: ["CLEW-IPV014"],
             symptom:
                 "what needs to be masqueraded is not, so that NodePorts of worker-a reach other nodes' pods in vain",
-            mustSay: ["conntrack", "martian", "reply"], example: ("node/worker-a", "svc/shop/api-b"),
+            client: [.timesOut], mustSay: ["conntrack", "martian", "reply"],
+            example: ("node/worker-a", "svc/shop/api-b"),
             in: { $0.proxyMode == .ipvs },
             apply: { lab throws(SystemError) in
                 try lab.node("worker-a")?.namespace.setSysctl("net/ipv4/vs/conntrack", "0")
@@ -34,21 +35,24 @@ extension FaultCatalogue {
         Fault(
             "real-server-missing", rows: ["CLEW-IPV003"],
             symptom: "connections of worker-a to a Service are refused though a pod is ready",
-            mustSay: ["no real server"], example: ("pod/shop/web-0", "svc/shop/api-b"), in: { $0.proxyMode == .ipvs },
+            client: [.refused], mustSay: ["no real server"], example: ("pod/shop/web-0", "svc/shop/api-b"),
+            in: { $0.proxyMode == .ipvs },
             apply: { lab throws(SystemError) in
                 try change(lab, "--delete-server", [])
             }),
         Fault(
             "real-server-weight-zero", rows: ["CLEW-IPV004"],
             symptom: "connections of worker-a to a Service are refused though its pod is ready and listed",
-            mustSay: ["weight 0"], example: ("pod/shop/web-0", "svc/shop/api-b"), in: { $0.proxyMode == .ipvs },
+            client: [.refused], mustSay: ["weight 0"], example: ("pod/shop/web-0", "svc/shop/api-b"),
+            in: { $0.proxyMode == .ipvs },
             apply: { lab throws(SystemError) in
                 try change(lab, "--edit-server", ["--masquerading", "--weight", "0"])
             }),
         Fault(
             "vip-missing", rows: ["CLEW-IPV005"],
             symptom: "pods of worker-a and the world reach a ClusterIP no more; the node itself does",
-            mustSay: ["router", "route"], example: ("pod/shop/web-0", "svc/shop/api-b"), in: { $0.proxyMode == .ipvs },
+            client: [.unreachable, .timesOut], mustSay: ["router", "route"],
+            example: ("pod/shop/web-0", "svc/shop/api-b"), in: { $0.proxyMode == .ipvs },
             apply: { lab throws(SystemError) in
                 let address = Addressing.service(serviceNumber, .ipv4)
                 try lab.node("worker-a")?.namespace.ip(["addr del \(address)/32 dev \(IPVSProgram.device)"])
@@ -56,7 +60,8 @@ extension FaultCatalogue {
         Fault(
             "stale-virtual-server", rows: ["CLEW-IPV006"],
             symptom: "on worker-a the address of a deleted Service is still its own, and refuses connections",
-            mustSay: ["virtual server 10.96.0.40"], example: ("pod/shop/web-0", "10.96.0.40:80/tcp"),
+            client: [.refused], mustSay: ["virtual server 10.96.0.40"],
+            example: ("pod/shop/web-0", "10.96.0.40:80/tcp"),
             in: { $0.proxyMode == .ipvs },
             prepare: { plan in
                 let gone = ServicePlan("deleted", number: 40, [ServicePlan.Port("http", 80, to: 8080)], [])

@@ -6,18 +6,21 @@ extension FaultCatalogue {
         Fault(
             "overlay-blocked-in", rows: ["CLEW-RTE012"],
             symptom: "worker-b's pods are cut off from other nodes' pods; nodes reach each other",
-            mustSay: ["INPUT"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: { $0.overlay != nil },
+            client: [.timesOut], mustSay: ["INPUT"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: { $0.overlay != nil },
             apply: { lab throws(SystemError) in try block(lab, "INPUT", on: "worker-b") }),
         Fault(
             "overlay-blocked-out", rows: ["CLEW-RTE012"],
             symptom: "worker-a's pods are cut off from other nodes' pods; nodes reach each other",
-            mustSay: ["OUTPUT"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: { $0.overlay != nil },
+            client: [.timesOut], mustSay: ["OUTPUT"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: { $0.overlay != nil },
             apply: { lab throws(SystemError) in try block(lab, "OUTPUT", on: "worker-a") }),
         Fault(
             "vtep-neighbour-missing", rows: ["CLEW-RTE017"],
             symptom:
                 "worker-a's pods get \"no route to host\" from worker-b's after three seconds; other nodes are fine",
-            mustSay: ["10.244.2.0"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: isVXLAN,
+            client: [.timesOut, .unreachable], mustSay: ["10.244.2.0"],
+            example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: isVXLAN,
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let far = try lab.podPrefix(ofNode: "worker-b", family)
@@ -27,17 +30,20 @@ extension FaultCatalogue {
         Fault(
             "vtep-fdb-missing", rows: ["CLEW-RTE017"],
             symptom: "worker-a's pods time out at worker-b's; other nodes are fine",
-            mustSay: ["ee:00:00:00:00:02"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: isVXLAN,
+            client: [.timesOut], mustSay: ["ee:00:00:00:00:02"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: isVXLAN,
             apply: { lab throws(SystemError) in try forward(lab, to: nil) }),
         Fault(
             "vtep-fdb-wrong", rows: ["CLEW-RTE017"],
             symptom: "worker-a's pods time out at worker-b's: their frames go to worker-c, which is not meant",
-            mustSay: ["ee:00:00:00:00:02"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: isVXLAN,
+            client: [.timesOut], mustSay: ["ee:00:00:00:00:02"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: isVXLAN,
             apply: { lab throws(SystemError) in try forward(lab, to: "worker-c") }),
         Fault(
             "vtep-mac-mismatch", rows: ["CLEW-FLN009"],
             symptom: "worker-b's pods are cut off: its VXLAN device has another address since it was started anew",
-            mustSay: ["ee:00:00:00:00:02"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: isVXLAN,
+            client: [.timesOut], mustSay: ["ee:00:00:00:00:02"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: isVXLAN,
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     try lab.ip(
@@ -47,7 +53,8 @@ extension FaultCatalogue {
         Fault(
             "overlay-down", rows: ["CLEW-RTE016"],
             symptom: "worker-b's pods are cut off from other nodes' pods, and it from theirs",
-            mustSay: ["flannel"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"), in: { $0.overlay != nil },
+            client: [.timesOut], mustSay: ["flannel"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            in: { $0.overlay != nil },
             apply: { lab throws(SystemError) in
                 guard let device = lab.network.overlay else { return }
                 guard device != "flannel0" else { return try lab.ip(on: "worker-b", ["link set flannel0 down"]) }

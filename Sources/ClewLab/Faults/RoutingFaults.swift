@@ -6,7 +6,7 @@ extension FaultCatalogue {
         Fault(
             "ip-forward-off", rows: ["CLEW-SYS001"],
             symptom: "pods reach neither other nodes' pods nor Services; the node itself still reaches its pods",
-            mustSay: ["ip_forward", "forwarding"], example: ("pod/shop/web-0", "svc/shop/api-b"),
+            client: [.timesOut], mustSay: ["ip_forward", "forwarding"], example: ("pod/shop/web-0", "svc/shop/api-b"),
             apply: { lab throws(SystemError) in
                 for node in lab.nodes {
                     try node.namespace.setSysctl("net/ipv4/ip_forward", "0")
@@ -16,7 +16,7 @@ extension FaultCatalogue {
         Fault(
             "interface-forward-off", rows: ["CLEW-SYS003"],
             symptom: "other nodes' pods time out at worker-b's pods; the node itself, and its pods, reach the world",
-            mustSay: ["forwarding"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut], mustSay: ["forwarding"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in
                 let device = lab.network.overlay ?? "eth0"
                 try lab.node("worker-b")?.namespace.setSysctl("net/ipv4/conf/\(device)/forwarding", "0")
@@ -25,7 +25,7 @@ extension FaultCatalogue {
             "no-return-route", rows: ["CLEW-RTE001"],
             symptom:
                 "pods of worker-a get no answer from pods of worker-b: their requests arrive, the answers do not return",
-            mustSay: ["route"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut], mustSay: ["route"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             in: { $0.overlay != "flannel0" && !$0.podsAreRoutable && !$0.masqueradesPods },
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
@@ -35,7 +35,8 @@ extension FaultCatalogue {
         Fault(
             "wrong-next-hop", rows: ["CLEW-RTE002", "CLEW-RTE023"],
             symptom: "worker-a's pods get \"network is unreachable\" from a router that does not know worker-b's pods",
-            mustSay: ["no route on router"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.unreachable, .timesOut], mustSay: ["no route on router"],
+            example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             in: { $0.overlay == nil && !$0.podsAreRoutable },
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
@@ -47,7 +48,7 @@ extension FaultCatalogue {
         Fault(
             "next-hop-loop", rows: ["CLEW-RTE002"],
             symptom: "packets for worker-b's pods go back and forth between two nodes until their TTL ends",
-            mustSay: ["round"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut, .unreachable], mustSay: ["round"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             in: { $0.overlay == nil && !$0.masqueradesPods },
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
@@ -61,7 +62,7 @@ extension FaultCatalogue {
         Fault(
             "blackhole-on-wrong-node", rows: ["CLEW-RTE029", "CLEW-CAL007"],
             symptom: "worker-a's pods and processes get nothing from api-1; other nodes do",
-            mustSay: ["blackhole"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut], mustSay: ["blackhole"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let block = try lab.address(ofPod: "api-1", family)
@@ -73,7 +74,7 @@ extension FaultCatalogue {
         Fault(
             "shadowing-bridge", rows: ["CLEW-RTE004"],
             symptom: "worker-a alone cannot reach worker-b's pods: a bridge for virtual machines has their network",
-            mustSay: ["virbr0"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut, .unreachable], mustSay: ["virbr0"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in
                 try lab.ip(
                     on: "worker-a",
@@ -85,7 +86,7 @@ extension FaultCatalogue {
         Fault(
             "rp-filter-asymmetric", rows: ["CLEW-SYS004", "CLEW-RTE018"],
             symptom: "worker-b drops what comes from worker-a's pods: it would answer them by its second network",
-            mustSay: ["rp_filter"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.timesOut], mustSay: ["rp_filter"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             in: { !$0.masqueradesPods },
             apply: { lab throws(SystemError) in
                 guard let worker = lab.node("worker-b") else { return }
@@ -107,7 +108,8 @@ extension FaultCatalogue {
             "no-default-route", rows: ["CLEW-RTE008"],
             symptom:
                 "processes of worker-a get \"network is unreachable\" for every ClusterIP; its pods reach Services",
-            mustSay: ["no route on worker-a"], example: ("node/worker-a", "svc/shop/api-b"),
+            client: [.unreachable, .timesOut], mustSay: ["no route on worker-a"],
+            example: ("node/worker-a", "svc/shop/api-b"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     try lab.ip(
@@ -123,7 +125,8 @@ extension FaultCatalogue {
         Fault(
             "policy-rule-diverts", rows: ["CLEW-RTE030"],
             symptom: "worker-a's pods reach nothing beyond their node; the node itself does",
-            mustSay: ["prohibit", "forbids", "169.254.1.1"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
+            client: [.unreachable, .timesOut], mustSay: ["prohibit", "forbids", "169.254.1.1"],
+            example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in
                 try lab.eachFamily { family throws(SystemError) in
                     let pods = try lab.podPrefix(ofNode: "worker-a", family)
@@ -137,7 +140,7 @@ extension FaultCatalogue {
         Fault(
             "uplink-down", rows: ["CLEW-RTE028"],
             symptom: "worker-b and its pods are cut off from everything",
-            mustSay: ["eth0 of worker-b is down", "no route on worker-b"],
+            client: [.timesOut, .unreachable], mustSay: ["eth0 of worker-b is down", "no route on worker-b"],
             example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             apply: { lab throws(SystemError) in try lab.ip(on: "worker-b", ["link set eth0 down"]) }),
     ]

@@ -10,6 +10,8 @@ package struct ProbeFlow: Sendable, Hashable {
     package var sourcePort: UInt16?
     package var destination: SocketAddress
     package var ipProtocol: IPProtocol
+    /// Bytes that request and answer carry beyond a line; 0 is what fits into one small packet.
+    package var size = 0
     /// For reports: `shop/api NodePort at worker-b`.
     package var label: String
     /// The node where it enters, if it comes from outside.
@@ -17,9 +19,10 @@ package struct ProbeFlow: Sendable, Hashable {
 
     package init(
         from: LabPlace, source: IPAddress? = nil, sourcePort: UInt16? = nil, to destination: SocketAddress,
-        _ ipProtocol: IPProtocol, _ label: String, via: String? = nil
+        _ ipProtocol: IPProtocol, _ label: String, via: String? = nil, size: Int = 0
     ) {
         self.sourcePort = sourcePort
+        self.size = size
         self.from = from
         self.source = source
         self.destination = destination
@@ -29,8 +32,27 @@ package struct ProbeFlow: Sendable, Hashable {
     }
 
     package var description: String {
-        "\(from)\(source.map { " (\($0))" } ?? "")\(sourcePort.map { " port \($0)" } ?? "") → \(destination)/\(ipProtocol) \(label)"
+        "\(from)\(source.map { " (\($0))" } ?? "")\(sourcePort.map { " port \($0)" } ?? "") → \(destination)/\(ipProtocol)\(size > 0 ? " with \(size) bytes" : "") \(label)"
     }
+
+    /// What makes two flows the same, whatever they are called.
+    package var key: String {
+        let client = from == .outside ? "outside \(source?.description ?? "-")" : from.description
+        return "\(client) \(sourcePort ?? 0) \(destination) \(ipProtocol) \(size)"
+    }
+}
+
+/// The ways in which a connection fails, as a client tells them apart.
+package enum ClientSymptom: String, Sendable, Hashable, CaseIterable, Comparable {
+    /// "Connection refused", at once.
+    case refused
+    /// "No route to host", "network is unreachable".
+    case unreachable
+    case timesOut = "times out"
+    /// Connected, then nothing, or a reset.
+    case hangs
+
+    package static func < (a: ClientSymptom, b: ClientSymptom) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// What a client makes of its connection.
@@ -49,6 +71,17 @@ package enum ClientOutcome: Sendable, Hashable, CustomStringConvertible {
     case hung
     /// The stream ended before the answer was whole.
     case cutOff
+
+    /// How it failed; nil if it did not.
+    package var symptom: ClientSymptom? {
+        switch self {
+        case .answered: nil
+        case .refused: .refused
+        case .unreachable: .unreachable
+        case .timedOut: .timesOut
+        case .reset, .hung, .cutOff: .hangs
+        }
+    }
 
     package var description: String {
         switch self {

@@ -11,8 +11,6 @@ package struct ProbeRun: Sendable {
     package var timeout = Duration.milliseconds(700)
     /// How long clients wait whose handshake is done.
     package var patience = Duration.seconds(2)
-    /// Bytes that request and answer carry.
-    package var size = 0
     /// Whether every packet is to be seen on its way.
     package var watches = true
     /// Whether segments that neither open nor end a connection are to be seen too.
@@ -64,7 +62,7 @@ private struct ProbeEngine: ~Copyable {
         clients = flows.enumerated().map { index, flow in
             let id = "\(ProbeWire.magic)\(nonce)-\(index)"
             return Client(
-                id: id, flow: flow, place: flow.from.description, request: ProbeWire.request(id: id, size: run.size))
+                id: id, flow: flow, place: flow.from.description, request: ProbeWire.request(id: id, size: flow.size))
         }
     }
 
@@ -72,12 +70,17 @@ private struct ProbeEngine: ~Copyable {
 
     /// The maximum segment size by which a connection is known in every namespace, whatever is translated on its way.
     ///
-    /// It stays below any MTU, and changes the way of no packet.
-    private static func mark(_ index: Int) -> UInt16 { UInt16(truncatingIfNeeded: 600 + index % 500) }
+    /// It stays below any MTU, and changes the way of no packet; where size matters, segments are of 1,290 bytes at
+    /// least, and still of no more than any pod's device carries.
+    private static func mark(_ index: Int, _ flow: ProbeFlow) -> UInt16 {
+        UInt16(truncatingIfNeeded: flow.size > 0 ? 1250 + index % 100 : 600 + index % 500)
+    }
 
     /// Opens the sockets, each in its namespace, and connects them.
     mutating func start() throws(SystemError) {
-        guard clients.count <= 500 else { throw .unusable("at most 500 connections at once can be told apart") }
+        guard clients.count <= 500, clients.count <= 100 || clients.allSatisfy({ $0.flow.size == 0 }) else {
+            throw .unusable("at most 500 connections at once can be told apart")
+        }
         let byPlace = Dictionary(grouping: clients.indices) { clients[$0].flow.from }
         for (place, indices) in byPlace {
             guard let namespace = lab.namespace(of: place) else { throw .unusable("no place \(place) in the lab") }
@@ -108,7 +111,7 @@ private struct ProbeEngine: ~Copyable {
         }
         guard clients[index].outcome == nil else { return }
         if flow.ipProtocol == .tcp {
-            var size = CInt(Self.mark(index))
+            var size = CInt(Self.mark(index, flow))
             setsockopt(socket, CInt(IPPROTO_TCP), TCP_MAXSEG, &size, socklen_t(MemoryLayout<CInt>.size))
         }
         let code = SocketAddressStorage(flow.destination.address, flow.destination.port).withPointer {
@@ -213,7 +216,8 @@ private struct ProbeEngine: ~Copyable {
 
     private mutating func finish(_ index: Int) {
         let bytes = clients[index].received
-        guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")), bytes.count - end - 1 >= run.size else {
+        guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")), bytes.count - end - 1 >= clients[index].flow.size
+        else {
             clients[index].outcome = .cutOff
             return
         }
@@ -230,7 +234,7 @@ private struct ProbeEngine: ~Copyable {
 
     func results() -> [ProbeResult] {
         let marks = clients.indices.filter { clients[$0].flow.ipProtocol == .tcp }.map {
-            (Self.mark($0), clients[$0].id)
+            (Self.mark($0, clients[$0].flow), clients[$0].id)
         }
         let sightings = watch?.sightings(Dictionary(marks) { first, _ in first }) ?? [:]
         return clients.map { client in

@@ -21,6 +21,31 @@ package struct StandardFlows {
         }
     }
 
+    /// Some that carry more than one packet holds.
+    package static func large(in lab: Lab) -> [ProbeFlow] {
+        lab.plan.families.flatMap { family in
+            var builder = StandardFlows(lab: lab, family: family)
+            let pods: [(LabPlace, String)] = [
+                (web0, "api-1"), (web0, "api-0"), (web1, "web-0"), (.node("worker-a"), "api-1"), (web0, "db-0"),
+            ]
+            for (from, name) in pods {
+                builder.add(from, lab.pod(name)?.plan.address(family), 8080, .tcp, "\(name), much data")
+            }
+            for service in lab.plan.services where ["api-a", "api-b"].contains(service.name.name) {
+                let address = Addressing.service(service.number, family)
+                for from in [web0, web1] { builder.add(from, address, 80, .tcp, "\(service.name), much data") }
+            }
+            return builder.flows.map { flow in
+                var flow = flow
+                flow.size = largeSize
+                return flow
+            }
+        }
+    }
+
+    /// Bytes: several packets on any of the lab's links.
+    private static let largeSize = 4000
+
     private init(lab: Lab, family: AddressFamily) {
         self.lab = lab
         self.family = family

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// Namespaces of its own for the whole process, so that nothing it makes can outlive it or meet the host.
 ///
@@ -11,8 +12,14 @@ package enum Isolation {
     /// Whether this process is in them: set once, by `enter`, before the first thread.
     package static var isEntered: Bool { getenv("CLEW_LAB_ISOLATED") != nil }
 
+    /// The network namespace this process was in before; nil outside of a virtual machine, where nothing may touch it.
+    package static var firstNamespace: NetworkNamespace? { first.withLock { $0 } }
+    private static let first = Mutex<NetworkNamespace?>(nil)
+
     /// Forks and returns in the isolated child only; must come before the first thread.
     package static func enter() throws(SystemError) {
+        let before = HostLimits.isOwnMachine ? try NetworkNamespace.current(named: "first") : nil
+        first.withLock { $0 = before }
         guard clew_isolate() == 0 else { throw .last("namespaces of its own (root is needed)") }
         mkdir("/run/netns", 0o755)
         guard clew_mount_tmpfs("/run/netns") == 0 else { throw .last("tmpfs on /run/netns") }

@@ -100,7 +100,7 @@ package struct VirtualMachine: Sendable {
         let folder = FileManager.default.currentDirectoryPath
         return """
             #!/bin/sh
-            export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+            export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CLEW_LAB_MACHINE=1
             mount -t proc proc /proc
             insmod \(modules)/kernel/fs/overlayfs/overlay.ko
             mount -t tmpfs tmpfs /mnt

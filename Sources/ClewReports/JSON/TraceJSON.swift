@@ -71,6 +71,7 @@ package struct TraceJSON: Sendable {
             ("outcome", .string(branch.outcome.rawValue)),
             ("reason", .string(branch.reason)),
             ("disposition", .string(branch.disposition.rawValue)),
+            ("client_told", .optional(branch.sign?.rawValue)),
             ("dnat", .optional(branch.dnat?.description)),
             ("snat", .optional(branch.snat?.description)),
             ("masqueraded", .bool(branch.isMasqueraded)),

@@ -84,7 +84,9 @@ package struct TraceText: Sendable {
         let name = FlowTransport(flow.ipProtocol)?.rawValue ?? flow.ipProtocol.description
         let via: String = if case .outside(_, let via) = flow.origin { ", entering at \(via)" } else { "" }
         let from = flow.sourcePort.map { ports ? ":\($0)" : "" } ?? ""
-        return "\(flow.fromText) \(style.arrow) \(flow.toText) (\(name) \(source)\(from) \(style.arrow) \(end)\(via))"
+        let size = flow.dataSize.map { ", \($0) bytes each way" } ?? ""
+        return
+            "\(flow.fromText) \(style.arrow) \(flow.toText) (\(name) \(source)\(from) \(style.arrow) \(end)\(via)\(size))"
     }
 
     private func brief(_ branch: TraceBranch, _ builder: PathBuilder) -> [String] {

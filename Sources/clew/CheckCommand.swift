@@ -8,7 +8,7 @@ import ClewSnapshot
 
 /// `clew check`: what is wrong, worst first.
 struct CheckCommand: ParsableCommand {
-    enum Format: String, CaseIterable, ExpressibleByArgument { case text, json, sarif, junit, markdown }
+    enum Format: String, CaseIterable, ExpressibleByArgument { case text, json, sarif, junit, markdown, html }
 
     static let configuration = CommandConfiguration(
         commandName: "check",
@@ -80,6 +80,7 @@ struct CheckCommand: ParsableCommand {
         case .sarif: return CheckSARIF(snapshot, checks: checks, version: Clew.version).text(report)
         case .junit: return CheckJUnit(snapshot, checks: checks.filter { $0.group != .normal }).text(report)
         case .markdown: return CheckMarkdown(snapshot).text(report)
+        case .html: return CheckHTML(context.dataplane, version: Clew.version).text(report)
         }
     }
 }

@@ -25,7 +25,7 @@ struct Clew: ParsableCommand {
         version: "clew \(version)",
         subcommands: [
             TraceCommand.self, ServicesCommand.self, CheckCommand.self, ChecksCommand.self,
-            ExplainCheckCommand.self, CollectCommand.self, BundleCommand.self,
+            ExplainCheckCommand.self, FixRootCommand.self, WhatIfCommand.self, CollectCommand.self, BundleCommand.self,
         ])
 
     /// Runs the command that the arguments name; returns the process's exit code.

@@ -1,7 +1,7 @@
 package import ClewDataplane
 package import ClewIntent
 import ClewNet
-import ClewSnapshot
+package import ClewSnapshot
 
 /// One connection that somebody asks about, walked.
 package struct AskedConnection: Sendable {
@@ -110,5 +110,12 @@ private struct FlowEnds: Hashable {
         destination = flow.destination
         port = flow.destinationPort
         ipProtocol = flow.ipProtocol
+    }
+}
+
+extension CheckContext {
+    /// The connections that a survey of the whole cluster walks.
+    package static func plan(_ snapshot: ClusterSnapshot, limit: Int) -> [SurveyedConnection] {
+        SurveyPlan(snapshot, contracts: contracts(of: snapshot), limit: limit).connections
     }
 }

@@ -84,7 +84,7 @@ struct PathBuilder {
         }
     }
 
-    private func items(of hop: Hop, _ decided: [Decision]) -> [PathItem] {
+    func items(of hop: Hop, _ decided: [Decision]) -> [PathItem] {
         let folder = hop.node.flatMap { folders.contains($0) ? "nodes/\($0)/" : nil } ?? ""
         var items: [PathItem] = [.place(title: title(hop), device: hop.deviceIn, folder: folder)]
         let kept = detail == .allRules ? Array(hop.steps.indices) : decisive(hop.steps, decided)

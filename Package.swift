@@ -82,7 +82,8 @@ let package = Package(
         .executableTarget(
             name: "clew-bench",
             dependencies: [
-                "ClewCompare", "ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet", "ClewBundle",
+                "ClewCompare", "ClewKubeProxy", "ClewIntent", "ClewParsers", "ClewDataplane", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
             ],
             path: "Benchmarks/clew-bench", swiftSettings: strict),
         .target(

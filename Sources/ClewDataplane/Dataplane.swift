@@ -11,6 +11,11 @@ package struct Dataplane: Sendable {
         world = World(snapshot)
     }
 
+    init(_ world: World) {
+        snapshot = world.snapshot
+        self.world = world
+    }
+
     #if DEBUG
         /// A simulator that is wrong in these ways.
         package init(compiling snapshot: ClusterSnapshot, breaking mutations: Set<SimulatorMutation>) {

@@ -4,10 +4,12 @@ import ClewSnapshot
 /// Simulates fixes: makes their edits on a copy, walks the survey's connections again, and says what changed.
 package struct FixProver: Sendable {
     private let snapshot: ClusterSnapshot
+    private let dataplane: Dataplane
     private let before: ConnectionSurvey
 
     package init(_ context: CheckContext) {
         snapshot = context.snapshot
+        dataplane = context.dataplane
         before = context.survey
     }
 
@@ -21,8 +23,17 @@ package struct FixProver: Sendable {
             return .notProven(nil, because: error.message)
         }
         let broken = Set(finding.explains.flatMap { before.lost[$0].connections })
-        let after = ConnectionSurvey(before.connections, through: Dataplane(compiling: edited))
-        return verdict(before.change(to: after, hopedFor: broken), hopedFor: broken.count)
+        return verdict(before.change(to: survey(of: edited, fix.edits), hopedFor: broken), hopedFor: broken.count)
+    }
+
+    /// The survey's connections through the edited snapshot; what the edits cannot have changed is not walked again.
+    private func survey(of edited: ClusterSnapshot, _ edits: [SnapshotEdit]) -> ConnectionSurvey {
+        let places = edits.compactMap(\.place)
+        guard places.count == edits.count else {
+            return ConnectionSurvey(before.connections, through: Dataplane(compiling: edited))
+        }
+        let (dataplane, changed) = dataplane.edited(to: edited, in: places.map { ($0.node, $0.pod) })
+        return ConnectionSurvey(before, through: dataplane, changed: changed)
     }
 
     private func verdict(_ change: SurveyChange, hopedFor count: Int) -> FixProof {

@@ -30,6 +30,7 @@ final class CompiledNamespace: Sendable {
     let links: [Link]
     let linkNames: [String: Int32]
     let router: Router
+    let layerTwo: LayerTwo
     let rules: [CompiledRules]
     /// What is registered at each hook, by family and hook, rule sets of equal priority in the order of their dumps; and in the opposite order.
     let hooks: [[HookEntry]]
@@ -59,6 +60,7 @@ final class CompiledNamespace: Sendable {
         for (number, link) in links.enumerated() where names[link.name] == nil { names[link.name] = Int32(number) }
         linkNames = names
         router = Self.router(state, links)
+        layerTwo = LayerTwo(state, links)
         ipSets = state.ipSets.map(IPSetTable.init)
         markMasks = MarkMasks(state)
         linkSettings = links.map { LinkSettings(of: $0.name, state.sysctls) }

@@ -2,7 +2,7 @@ import ClewNet
 import ClewSnapshot
 
 /// How the nodes of a snapshot reach each other's pods: by routes of their own, or by the network between them.
-struct PodNetworks: Sendable {
+struct PodNetworks: Sendable, Equatable {
     /// A node and its route to pods of another node, by way of that node or a tunnel; `nil`: no collected node has one.
     let ownRoute: (node: String, route: Route)?
 
@@ -42,6 +42,10 @@ struct PodNetworks: Sendable {
             }
         }
         ownRoute = nil
+    }
+
+    static func == (a: Self, b: Self) -> Bool {
+        a.ownRoute?.node == b.ownRoute?.node && a.ownRoute?.route == b.ownRoute?.route
     }
 
     /// What a node's routes place behind its bridges and its pods' devices.

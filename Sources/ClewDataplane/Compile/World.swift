@@ -1,26 +1,24 @@
 import ClewBundle
 import ClewNet
 import ClewSnapshot
+import Dispatch
 
 /// All namespaces of a snapshot and how they are joined.
 ///
 /// A class for the reason ``CompiledRules`` is one.
 final class World: Sendable {
     let snapshot: ClusterSnapshot
-    let namespaces: [CompiledNamespace]
+    /// Looked at only by way of ``subscript(_:)``, which records it.
+    private let namespaces: [CompiledNamespace]
     /// Host namespaces by node name.
     let hosts: [String: NamespaceIndex]
-    /// The other end of a veth pair, where both ends were collected.
-    let peers: [LinkReference: LinkReference]
-    /// Which collected host has an address.
-    private let hostAddresses: [IPAddress: [NamespaceIndex]]
-    private let podNamespaces: [IPAddress: [NamespaceIndex]]
-    private let podObjects: [IPAddress: [Int]]
-    private let nodeObjects: [IPAddress: Int]
-    private let clusterIPs: [IPAddress: Int]
+    private let addresses: AddressTable
+    private let objects: ObjectTable
     let podNetworks: PodNetworks
     /// What could not be read.
     let unread: UnreadFiles
+    /// Which namespaces a walk through this world has looked at; `nil`: not asked for.
+    private let reads: ReadRecord?
     /// Whether the API's pods were collected: then an address none of them has belongs to no pod.
     var knowsPods: Bool { !snapshot.objects.pods.isEmpty }
 
@@ -43,121 +41,158 @@ final class World: Sendable {
             self.mutations = mutations
         #endif
         self.snapshot = snapshot
-        var namespaces: [CompiledNamespace] = []
-        var hosts: [String: NamespaceIndex] = [:]
-        for node in snapshot.nodes {
-            let host = NamespaceIndex(rawValue: Int32(namespaces.count))
-            hosts[node.name] = host
-            namespaces.append(CompiledNamespace(index: host, node: node.name, pod: nil, state: node.host))
-            for pod in node.pods {
-                let index = NamespaceIndex(rawValue: Int32(namespaces.count))
-                namespaces.append(CompiledNamespace(index: index, node: node.name, pod: pod, state: pod.state))
-            }
-        }
+        let namespaces = Self.compiled(snapshot)
         self.namespaces = namespaces
-        self.hosts = hosts
-        peers = Self.peers(namespaces)
-        var hostAddresses: [IPAddress: [NamespaceIndex]] = [:]
-        var podNamespaces: [IPAddress: [NamespaceIndex]] = [:]
-        for namespace in namespaces {
-            for address in Self.ownAddresses(namespace) {
-                if namespace.isHost {
-                    hostAddresses[address, default: []].append(namespace.index)
-                } else {
-                    podNamespaces[address, default: []].append(namespace.index)
-                }
-            }
-        }
-        self.hostAddresses = hostAddresses
-        self.podNamespaces = podNamespaces
-        var podObjects: [IPAddress: [Int]] = [:]
-        for (number, pod) in snapshot.objects.pods.enumerated() where !pod.usesHostNetwork && !pod.hasEnded {
-            for address in pod.addresses { podObjects[address, default: []].append(number) }
-        }
-        self.podObjects = podObjects
-        var nodeObjects: [IPAddress: Int] = [:]
-        for (number, node) in snapshot.objects.nodes.enumerated() {
-            for address in node.internalIPs + node.externalIPs { nodeObjects[address] = number }
-        }
-        self.nodeObjects = nodeObjects
-        var clusterIPs: [IPAddress: Int] = [:]
-        for (number, service) in snapshot.objects.services.enumerated() {
-            for address in service.clusterIPs { clusterIPs[address] = number }
-        }
-        self.clusterIPs = clusterIPs
+        hosts = Self.hosts(namespaces)
+        addresses = AddressTable(namespaces)
+        objects = ObjectTable(snapshot.objects)
         unread = UnreadFiles(snapshot)
-        podNetworks = PodNetworks(
-            namespaces.filter(\.isHost), nodes: snapshot.objects.nodes, pods: snapshot.objects.pods,
-            hostsHaving: { hostAddresses[$0] ?? [] })
+        podNetworks = Self.podNetworks(namespaces, addresses, snapshot)
+        reads = nil
     }
 
-    subscript(_ index: NamespaceIndex) -> CompiledNamespace { namespaces[Int(index.rawValue)] }
+    /// A world in which some namespaces, and nothing of the API's objects, are different.
+    init(_ old: World, editedTo snapshot: ClusterSnapshot, in changed: Set<NamespaceIndex>) {
+        #if DEBUG
+            mutations = old.mutations
+        #endif
+        self.snapshot = snapshot
+        var namespaces = old.namespaces
+        for (index, part) in Self.parts(of: snapshot).enumerated() where changed.contains(part.index) {
+            namespaces[index] = part.compiled()
+        }
+        self.namespaces = namespaces
+        hosts = old.hosts
+        addresses = AddressTable(namespaces)
+        objects = old.objects
+        unread = old.unread
+        podNetworks = Self.podNetworks(namespaces, addresses, snapshot)
+        reads = nil
+    }
+
+    /// The same world, in which it is recorded what is looked at.
+    init(_ other: World, recordingIn record: ReadRecord) {
+        #if DEBUG
+            mutations = other.mutations
+        #endif
+        snapshot = other.snapshot
+        namespaces = other.namespaces
+        hosts = other.hosts
+        addresses = other.addresses
+        objects = other.objects
+        podNetworks = other.podNetworks
+        unread = other.unread
+        reads = record
+    }
+
+    /// Whether a walk that looks at namespaces that are equal in both comes to the same: all that it learns otherwise,
+    /// from tables over all namespaces, is equal.
+    func hasSameTables(as other: World) -> Bool {
+        addresses == other.addresses && podNetworks == other.podNetworks
+    }
+
+    subscript(_ index: NamespaceIndex) -> CompiledNamespace {
+        reads?.note(index)
+        return namespaces[Int(index.rawValue)]
+    }
+
+    var namespaceCount: Int { namespaces.count }
+
+    /// A namespace to begin with: no more than its node's name may be read of it.
+    var anyNamespace: CompiledNamespace? { namespaces.first }
 
     func host(_ node: String) -> CompiledNamespace? { hosts[node].map { self[$0] } }
 
-    private static func ownAddresses(_ namespace: CompiledNamespace) -> Set<IPAddress> {
-        var result = Set<IPAddress>()
-        // Every node of a cluster in IPVS mode has every Service address on this device; they are nobody's in particular.
-        let shared = "kube-ipvs0"
-        for link in namespace.links where link.name != shared {
-            for address in link.addresses where !address.isTentative { result.insert(address.address.address) }
-        }
-        for route in namespace.router.routes where route.type == .local && route.table == .local {
-            if route.nextHops.contains(where: { $0.device == shared }) { continue }
-            if route.destination.length == route.destination.family.width { result.insert(route.destination.address) }
-        }
-        return result.filter { !$0.isLoopback && !$0.isLinkLocal }
+    /// The index of a node's host namespace, or of a pod's on it.
+    func namespace(of node: String, pod: NamespacedName?) -> NamespaceIndex? {
+        guard let pod else { return hosts[node] }
+        return namespaces.first { $0.node == node && $0.pod?.pod == pod }?.index
     }
 
-    /// Pairs devices whose indices name each other, between a node's host and its pods.
-    private static func peers(_ namespaces: [CompiledNamespace]) -> [LinkReference: LinkReference] {
-        struct Key: Hashable {
-            var node: String
-            var own: UInt32
-            var peer: UInt32
+    // MARK: - Making it
+
+    /// What a namespace is compiled of.
+    private struct Part {
+        var index: NamespaceIndex
+        var node: String
+        var pod: PodNamespaceSnapshot?
+        var state: NamespaceSnapshot
+
+        func compiled() -> CompiledNamespace {
+            CompiledNamespace(index: index, node: node, pod: pod, state: state)
         }
-        var hostLinks: [Key: LinkReference] = [:]
-        for namespace in namespaces where namespace.isHost {
-            for (number, link) in namespace.links.enumerated() {
-                guard let peer = link.peerIndex, link.index != 0, link.peerNamespaceID != nil || link.lowerName == nil
-                else { continue }
-                hostLinks[Key(node: namespace.node, own: link.index, peer: peer)] =
-                    LinkReference(namespace: namespace.index, link: LinkIndex(rawValue: Int32(number)))
+    }
+
+    private static func parts(of snapshot: ClusterSnapshot) -> [Part] {
+        var parts: [Part] = []
+        func next() -> NamespaceIndex { NamespaceIndex(rawValue: Int32(truncatingIfNeeded: parts.count)) }
+        for node in snapshot.nodes {
+            parts.append(Part(index: next(), node: node.name, pod: nil, state: node.host))
+            for pod in node.pods {
+                parts.append(Part(index: next(), node: node.name, pod: pod, state: pod.state))
             }
         }
-        var result: [LinkReference: LinkReference] = [:]
-        for namespace in namespaces where !namespace.isHost {
-            for (number, link) in namespace.links.enumerated() {
-                guard let peer = link.peerIndex, link.index != 0,
-                    let host = hostLinks[Key(node: namespace.node, own: peer, peer: link.index)]
-                else { continue }
-                let own = LinkReference(namespace: namespace.index, link: LinkIndex(rawValue: Int32(number)))
-                result[own] = host
-                result[host] = own
+        return parts
+    }
+
+    /// On every processor.
+    private static func compiled(_ snapshot: ClusterSnapshot) -> [CompiledNamespace] {
+        let parts = parts(of: snapshot)
+        return [CompiledNamespace](unsafeUninitializedCapacity: parts.count) { buffer, count in
+            nonisolated(unsafe) let results = buffer
+            DispatchQueue.concurrentPerform(iterations: parts.count) { number in
+                results.initializeElement(at: number, to: parts[number].compiled())
             }
+            count = parts.count
         }
-        return result
+    }
+
+    private static func hosts(_ namespaces: [CompiledNamespace]) -> [String: NamespaceIndex] {
+        var hosts: [String: NamespaceIndex] = [:]
+        for namespace in namespaces where namespace.isHost { hosts[namespace.node] = namespace.index }
+        return hosts
+    }
+
+    private static func podNetworks(
+        _ namespaces: [CompiledNamespace], _ addresses: AddressTable, _ snapshot: ClusterSnapshot
+    ) -> PodNetworks {
+        PodNetworks(
+            namespaces.filter(\.isHost), nodes: snapshot.objects.nodes, pods: snapshot.objects.pods,
+            hostsHaving: { addresses.hosts[$0] ?? [] })
     }
 
     // MARK: - Whose an address is
 
     /// Collected host namespaces that have an address.
-    func hosts(having address: IPAddress) -> [NamespaceIndex] { hostAddresses[address] ?? [] }
+    func hosts(having address: IPAddress) -> [NamespaceIndex] { addresses.hosts[address] ?? [] }
     /// Collected pod namespaces that have an address.
-    func pods(having address: IPAddress) -> [NamespaceIndex] { podNamespaces[address] ?? [] }
+    func pods(having address: IPAddress) -> [NamespaceIndex] { addresses.pods[address] ?? [] }
+    /// The other end of a veth pair, where both ends were collected.
+    func peer(of end: LinkReference) -> LinkReference? { addresses.peers[end] }
+    /// Source ports that recorded connections from an address use.
+    func takenPorts(of address: IPAddress) -> Set<UInt16> { addresses.takenPorts[address] ?? [] }
 
     /// The API's pod with an address: the first by name that is not on its way out.
     func podObject(having address: IPAddress) -> Pod? {
-        let candidates = (podObjects[address] ?? []).map { snapshot.objects.pods[$0] }
-        return candidates.first { $0.deletionTimestamp == nil } ?? candidates.first
+        objects.pods[address].map { snapshot.objects.pods[$0] }
     }
 
+    /// Whether a pod of the API has an address.
+    func hasPodObject(_ address: IPAddress) -> Bool { objects.pods[address] != nil }
+
+    /// `pod NAMESPACE/NAME`, or `pod ADDRESS` where the API does not name it.
+    func podName(_ address: IPAddress) -> String { objects.podNames[address] ?? "pod \(address)" }
+
     /// The Service whose ClusterIP an address is: an address that exists in rules only.
-    func service(having address: IPAddress) -> Service? { clusterIPs[address].map { snapshot.objects.services[$0] } }
+    func service(having address: IPAddress) -> Service? {
+        objects.clusterIPs[address].map { snapshot.objects.services[$0] }
+    }
 
-    func nodeObject(named name: String) -> Node? { snapshot.objects.nodes.first { $0.name == name } }
+    func nodeObject(named name: String) -> Node? { objects.nodesByName[name].map { snapshot.objects.nodes[$0] } }
 
-    func nodeObject(having address: IPAddress) -> Node? { nodeObjects[address].map { snapshot.objects.nodes[$0] } }
+    func nodeObject(having address: IPAddress) -> Node? {
+        objects.nodes[address].map { snapshot.objects.nodes[$0] }
+    }
 
     func owner(of address: IPAddress) -> AddressOwner {
         if let host = hosts(having: address).first { return .host(node: self[host].node) }
@@ -224,16 +259,8 @@ struct PodAttachment: Sendable, Hashable {
 }
 
 extension CompiledNamespace {
-    /// A bridge by its kind, by having ports, or, where the tool prints no kinds, by the names CNI plugins and Docker use.
     func isBridge(_ index: LinkIndex) -> Bool {
-        guard let link = link(index) else { return false }
-        switch link.kind {
-        case .bridge: return true
-        case .unknown:
-            if links.contains(where: { $0.master == link.name || $0.port?.bridge == link.name }) { return true }
-            return ["cni", "docker", "br-", "virbr", "kube-bridge", "cbr", "weave"].contains { link.name.hasPrefix($0) }
-        default: return false
-        }
+        index.rawValue >= 0 && Int(index.rawValue) < links.count && layerTwo.isBridge[Int(index.rawValue)]
     }
 
     /// A veth whose other end is a pod.
@@ -250,18 +277,22 @@ extension CompiledNamespace {
 
     /// The ports of a bridge.
     func ports(of bridge: LinkIndex) -> [LinkIndex] {
-        guard let name = link(bridge)?.name else { return [] }
-        return links.indices.filter { links[$0].master == name || links[$0].port?.bridge == name }
-            .map { LinkIndex(rawValue: Int32($0)) }
+        guard bridge.rawValue >= 0, Int(bridge.rawValue) < links.count else { return [] }
+        return layerTwo.ports[Int(bridge.rawValue)]
+    }
+
+    /// A bridge's first port that leads out of the node.
+    func uplink(ofBridge bridge: LinkIndex) -> LinkIndex? {
+        guard bridge.rawValue >= 0, Int(bridge.rawValue) < links.count else { return nil }
+        return layerTwo.uplinks[Int(bridge.rawValue)]
     }
 
     /// The port behind which an address answers, by neighbour and forwarding entries, or because there is but one.
     func port(of address: IPAddress, on bridge: LinkIndex) -> LinkIndex? {
         guard let bridgeLink = link(bridge) else { return nil }
-        let neighbor = state.neighbors?.first { $0.address == address && $0.device == bridgeLink.name }
-        if let mac = neighbor?.mac {
-            let entry = state.forwardingEntries?.first {
-                $0.mac == mac && !$0.isLocal && ($0.master == bridgeLink.name || linkNames[$0.device] != nil)
+        if let mac = layerTwo.neighbor(address, on: bridgeLink.name)?.mac {
+            let entry = layerTwo.forwardingEntry(mac) {
+                !$0.isLocal && ($0.master == bridgeLink.name || linkNames[$0.device] != nil)
             }
             if let entry, let port = linkNames[entry.device] { return LinkIndex(rawValue: port) }
         }

@@ -1,4 +1,4 @@
-package import ClewNet
+import ClewNet
 package import ClewSnapshot
 
 /// Walks packets through the rules and routes of one node, from where they come in to where they leave it.

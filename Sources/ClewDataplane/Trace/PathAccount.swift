@@ -177,13 +177,6 @@ extension ConntrackResult {
     }
 }
 
-extension World {
-    /// `pod NAMESPACE/NAME`, or `pod ADDRESS` where the API does not name it.
-    func podName(_ address: IPAddress) -> String {
-        podObject(having: address).map { "pod \($0.name)" } ?? "pod \(address)"
-    }
-}
-
 /// The accounts of several branches, made in one walk over the tree of their paths.
 struct PathAccounts {
     /// In the order of the leaves.

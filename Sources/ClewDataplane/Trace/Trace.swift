@@ -25,6 +25,13 @@ package enum TraceVerdict: String, Sendable, Hashable {
     case works, fails, partly, unknown
 }
 
+/// How much is told of a connection.
+enum TraceDetail: Sendable {
+    case whole
+    /// Of one that works neither the paths nor what was assumed.
+    case onlyTrouble
+}
+
 /// One connection walked there and back, over every branch the kernels could take.
 package struct Trace: Sendable {
     package var flow: Flow

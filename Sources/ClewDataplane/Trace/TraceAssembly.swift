@@ -36,7 +36,7 @@ struct TraceAssembly {
         var uncertain: [Int32] = []
     }
 
-    func trace() -> Trace {
+    func trace(_ detail: TraceDetail) -> Trace {
         let settlement = Settlement(graph, leaves: branches.map(\.leaf), signatures: signatures())
         var open: [Int32] = []
         var shown = self.shown(settlement, &open)
@@ -46,10 +46,14 @@ struct TraceAssembly {
             return a == b ? $0 < $1 : b < a
         }
         shown = order.map { shown[$0] }
+        let verdict = Self.verdict(shown.map(\.branch.outcome))
+        if verdict == .works, detail == .onlyTrouble {
+            return Trace(
+                flow: flow, verdict: verdict, branches: shown.map(\.branch), assumptions: [], unknowns: [])
+        }
         addPaths(&shown)
         var result = Trace(
-            flow: flow, verdict: Self.verdict(shown.map(\.branch.outcome)), branches: shown.map(\.branch),
-            assumptions: [], unknowns: [])
+            flow: flow, verdict: verdict, branches: shown.map(\.branch), assumptions: [], unknowns: [])
         addNotes(shown, settlement, open, &result)
         return result
     }

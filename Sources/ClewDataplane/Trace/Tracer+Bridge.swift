@@ -273,7 +273,7 @@ extension Tracer {
         for pod in world.pods(having: nextHop) {
             for number in world[pod].links.indices {
                 let own = LinkReference(namespace: pod, link: LinkIndex(rawValue: Int32(number)))
-                guard let peer = world.peers[own] else { continue }
+                guard let peer = world.peer(of: own) else { continue }
                 isElsewhere = true
                 guard peer.namespace == namespace.index, let link = namespace.link(peer.link),
                     let name = namespace.link(bridge)?.name, link.master == name || link.port?.bridge == name
@@ -283,17 +283,13 @@ extension Tracer {
         }
         if let attachment = PodAttachment(of: nextHop, on: namespace, in: world), attachment.link == bridge {
             // A machine that was collected is itself behind the port, as on a router, or where nodes are containers.
-            if case .host(let node) = world.owner(of: nextHop), node != namespace.node {
+            if let host = world.hosts(having: nextHop).first, world[host].node != namespace.node {
                 return .uplink(attachment.port ?? bridge)
             }
             // A pod whose other end is plugged in elsewhere is not here, nor is anybody behind ports that are all known.
             if !isElsewhere, !knowsEveryPort(of: bridge, namespace) { return .inferred(attachment) }
         }
-        let uplink = namespace.ports(of: bridge).first { port in
-            guard let kind = namespace.link(port)?.kind else { return false }
-            return kind == .physical || kind == .bond || kind == .vlan
-        }
-        return uplink.map { .uplink($0) } ?? .nobody
+        return namespace.uplink(ofBridge: bridge).map { .uplink($0) } ?? .nobody
     }
 
     /// Whether all that is plugged into a bridge was collected, and so is not what has an address nobody has.
@@ -301,7 +297,7 @@ extension Tracer {
         let ports = namespace.ports(of: bridge)
         // Without ports it has no carrier; without a list of its ports it would have one.
         guard !ports.isEmpty else { return namespace.link(bridge)?.hasCarrier == false }
-        return ports.allSatisfy { world.peers[LinkReference(namespace: namespace.index, link: $0)] != nil }
+        return ports.allSatisfy { world.peer(of: LinkReference(namespace: namespace.index, link: $0)) != nil }
     }
 
     // MARK: - br_netfilter

@@ -12,9 +12,9 @@ extension Tracer {
         state.forgetConnection()
         let nextHop = state.nextHop ?? state.packet.destination
         let exit = LinkReference(namespace: namespace.index, link: link)
-        if let neighbor = namespace.state.neighbors?.first(where: {
-            $0.address == nextHop && $0.device == namespace.link(link)?.name
-        }), neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE") {
+        if let device = namespace.link(link)?.name, let neighbor = namespace.layerTwo.neighbor(nextHop, on: device),
+            neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE")
+        {
             doubt(
                 "whether \(nextHop) answers: its neighbour entry was \(neighbor.states.joined(separator: ","))",
                 source: neighbor.source, &state)

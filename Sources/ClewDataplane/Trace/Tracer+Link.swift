@@ -49,7 +49,7 @@ extension Tracer {
     private mutating func transmitEthernet(
         _ state: WalkState, _ link: LinkIndex, _ device: Link, _ namespace: CompiledNamespace
     ) {
-        if let peer = world.peers[LinkReference(namespace: namespace.index, link: link)] {
+        if let peer = world.peer(of: LinkReference(namespace: namespace.index, link: link)) {
             arrive(state, at: peer)
             return
         }
@@ -217,16 +217,15 @@ extension Tracer {
         assume(
             "the namespace of \(podName(address)) was not collected: it is taken to be behind \(device) of \(host.node), with a default route to the node",
             source: route.source, &state)
-        if let neighbor = host.state.neighbors?.first(where: { $0.address == address }),
+        if let neighbor = host.layerTwo.neighbor(address),
             neighbor.states.contains("FAILED") || neighbor.states.contains("INCOMPLETE")
         {
             assume(
                 "the neighbour entry of \(address) was \(neighbor.states.joined(separator: ",")) when it was collected",
                 source: neighbor.source, &state)
         }
-        if world.knowsPods, world.podObject(having: address) == nil {
-            let seen = host.state.neighbors?.contains { $0.address == address && $0.mac != nil } ?? false
-            if !seen, !state.isReply {
+        if world.knowsPods, !world.hasPodObject(address) {
+            if !host.layerTwo.hasSeen(address), !state.isReply {
                 doubt(
                     "no pod of the API has the address \(address): whether anything answers there is not known", &state)
             }

@@ -250,9 +250,7 @@ extension Tracer {
 }
 
 extension CompiledNamespace {
-    var loopback: LinkIndex {
-        LinkIndex(rawValue: Int32(links.firstIndex { $0.isLoopback } ?? -1))
-    }
+    var loopback: LinkIndex { layerTwo.loopback }
 }
 
 /// How the value for all links and the link's own come together (`linux/inetdevice.h`).

@@ -4,22 +4,23 @@ import ClewSnapshot
 
 extension Tracer {
     /// Walks the flow, and if the order of rule sets of equal priority could matter, also in the other order.
-    static func trace(_ flow: Flow, in world: World) -> Trace {
+    static func trace(_ flow: Flow, in world: World, _ detail: TraceDetail = .whole) -> Trace {
         guard var tracer = Tracer(world: world, flow: flow) else {
             return Trace(
                 flow: flow, verdict: .unknown, branches: [], assumptions: [],
                 unknowns: [TraceNote("the bundle holds no node")])
         }
-        let trace = tracer.run()
+        let trace = tracer.run(detail)
         guard tracer.metAmbiguousOrder, var other = Tracer(world: world, flow: flow, isReversed: true) else {
             return trace
         }
-        return trace.agreeing(with: other.run())
+        return trace.agreeing(with: other.run(detail))
     }
 
-    mutating func run() -> Trace {
+    mutating func run(_ detail: TraceDetail = .whole) -> Trace {
         let branches = branches()
-        return TraceAssembly(tracer: self, branches: branches).trace()
+        // Where two orders of rules are to be compared, all is said of both.
+        return TraceAssembly(tracer: self, branches: branches).trace(metAmbiguousOrder ? .whole : detail)
     }
 
     /// There, and for every end that was reached, back, and there once more.
@@ -90,7 +91,7 @@ extension Tracer {
     /// Without routes: the node's address, to have one.
     private func ownSource(_ namespace: CompiledNamespace) -> IPAddress? {
         guard !namespace.router.isKnown(flow.family) else { return nil }
-        let node = world.snapshot.objects.nodes.first { $0.name == namespace.node }
+        let node = world.nodeObject(named: namespace.node)
         return node?.internalIPs.first { $0.family == flow.family } ?? namespace.underlayAddress(flow.family)
             ?? (flow.family == .ipv4 ? IPAddress(v4: 127, 0, 0, 1) : IPAddress(v6High: 0, low: 1))
     }
@@ -137,12 +138,7 @@ extension Tracer {
 
     /// A source port that no recorded entry of this source uses.
     private func freePort(_ source: IPAddress) -> UInt16 {
-        var taken = Set<UInt16>()
-        for namespace in world.namespaces {
-            for entry in namespace.state.conntrack ?? [] where entry.original.source == source {
-                taken.insert(entry.original.sourcePort)
-            }
-        }
+        let taken = world.takenPorts(of: source)
         return (40_000...60_000).first { !taken.contains($0) } ?? 40_000
     }
 

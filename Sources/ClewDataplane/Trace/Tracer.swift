@@ -31,7 +31,7 @@ struct Tracer {
     static var mostLayer2Steps: UInt8 { 24 }
 
     init?(world: World, flow: Flow, isReversed: Bool = false, staysLocal: Bool = false) {
-        guard let first = world.namespaces.first else { return nil }
+        guard let first = world.anyNamespace else { return nil }
         self.world = world
         self.flow = flow
         self.isReversed = isReversed

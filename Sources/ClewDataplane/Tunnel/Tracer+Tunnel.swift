@@ -30,11 +30,11 @@ extension Tracer {
     private mutating func tunnelNeighbor(
         _ nextHop: IPAddress, _ device: Link, _ namespace: CompiledNamespace, _ state: inout WalkState
     ) -> (address: MACAddress?, Bool)? {
-        guard let neighbors = namespace.state.neighbors else {
+        guard namespace.state.neighbors != nil else {
             assume("neighbours of \(namespace.node) were not collected: \(device.name) knows \(nextHop)", &state)
             return (nil, false)
         }
-        let entry = neighbors.first { $0.address == nextHop && $0.device == device.name }
+        let entry = namespace.layerTwo.neighbor(nextHop, on: device.name)
         if let mac = entry?.mac, let entry {
             say(.neighbor, entry.text, entry.source, &state)
             return (mac, true)
@@ -57,9 +57,11 @@ extension Tracer {
         _ mac: MACAddress?, _ nextHop: IPAddress, _ device: Link, _ namespace: CompiledNamespace,
         _ state: inout WalkState
     ) -> IPAddress? {
-        if let entries = namespace.state.forwardingEntries, let mac {
-            let own = entries.filter { $0.device == device.name && $0.remote != nil }
-            if let entry = own.first(where: { $0.mac == mac }) ?? own.first(where: { $0.mac.rawValue == 0 }) {
+        if namespace.state.forwardingEntries != nil, let mac {
+            func entry(_ mac: MACAddress) -> ForwardingEntry? {
+                namespace.layerTwo.forwardingEntry(mac) { $0.device == device.name && $0.remote != nil }
+            }
+            if let entry = entry(mac) ?? entry(MACAddress(rawValue: 0)) {
                 say(.encapsulation, entry.text, entry.source, &state)
                 return entry.remote
             }

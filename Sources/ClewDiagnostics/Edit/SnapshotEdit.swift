@@ -12,6 +12,14 @@ package enum EditPlace: Sendable, Hashable {
         case .host(let node), .pod(let node, _): node
         }
     }
+
+    /// `nil`: the node's host namespace.
+    package var pod: NamespacedName? {
+        switch self {
+        case .host: nil
+        case .pod(_, let name): name
+        }
+    }
 }
 
 /// One of iptables' tables on a node.
@@ -62,6 +70,26 @@ package enum SnapshotEdit: Sendable {
     case deleteConnections(node: String, to: IPAddress, IPProtocol, port: UInt16)
     case replaceService(Service)
     case replaceEndpointSlices(service: NamespacedName, [EndpointSlice])
+}
+
+extension SnapshotEdit {
+    /// The one namespace that it changes; `nil`: it changes the API's objects.
+    package var place: EditPlace? {
+        switch self {
+        case .setSysctl(let place, _, _), .setLinkUp(let place, _, _), .deleteAddress(let place, _, _),
+            .addRoutingRule(let place, _, _), .deleteRoutingRule(let place, _), .setMTU(let place, _, _),
+            .addRoute(let place, _, _), .deleteRoute(let place, _), .setNeighbor(let place, _),
+            .deleteNeighbor(let place, _, _):
+            place
+        case .setPolicy(let table, _, _), .insertRule(let table, _, _, _), .appendRule(let table, _, _):
+            .host(node: table.node)
+        case .deleteRule(let node, _), .setHairpin(let node, _, _), .setMaster(let node, _, _),
+            .setForwardingEntry(let node, _), .deleteForwardingEntry(let node, _, _, _),
+            .deleteConnections(let node, _, _, _):
+            .host(node: node)
+        case .replaceService, .replaceEndpointSlices: nil
+        }
+    }
 }
 
 /// Why an edit cannot be made: one sentence, lower case, without a period.

@@ -15,9 +15,30 @@ package struct ConnectionSurvey: Sendable {
     /// Lines and reasons that leave connections untold, with their number; most first.
     package let unknowns: [(note: TraceNote, connections: [Int])]
 
+    /// What became of each connection, and what that depends on.
+    private let results: [Result]
+
     /// Walks them all, on every processor.
     package init(_ connections: [SurveyedConnection], through dataplane: Dataplane) {
-        let results = Self.walk(connections, dataplane)
+        var results = [Result](repeating: Result(), count: connections.count)
+        Self.walk(connections, Array(connections.indices), dataplane, into: &results)
+        self.init(connections, results)
+    }
+
+    /// The same connections after an edit: only those that depend on what it has changed are walked again, all of them
+    /// where that is `nil` (``Dataplane/edited(to:in:)``).
+    package init(_ before: ConnectionSurvey, through edited: Dataplane, changed: NamespaceSet?) {
+        let again = before.connections.indices.filter { index in
+            guard let changed, let reads = before.results[index].reads else { return true }
+            return reads.intersects(changed)
+        }
+        var results = before.results
+        Self.walk(before.connections, again, edited, into: &results)
+        self.init(before.connections, results)
+    }
+
+    private init(_ connections: [SurveyedConnection], _ results: [Result]) {
+        self.results = results
         self.connections = connections
         verdicts = results.map(\.verdict)
         var troubled: [Int: TracedConnection] = [:]
@@ -68,6 +89,8 @@ extension ConnectionSurvey {
         var summary: TracedConnection?
         var losses: [Loss] = []
         var unknowns: [TraceNote] = []
+        /// The namespaces it depends on; `nil` is all.
+        var reads: NamespaceSet?
     }
 
     /// One failing branch.
@@ -82,21 +105,32 @@ extension ConnectionSurvey {
         var reason: String
     }
 
-    private static func walk(_ connections: [SurveyedConnection], _ dataplane: Dataplane) -> [Result] {
-        guard !connections.isEmpty else { return [] }
+    /// Walks some of the connections, on every processor.
+    private static func walk(
+        _ connections: [SurveyedConnection], _ indices: [Int], _ dataplane: Dataplane, into results: inout [Result]
+    ) {
+        guard !indices.isEmpty else { return }
         // Small pieces: a connection that forks a lot must not hold all the others of its piece back.
         let size = 32
-        let pieces = (connections.count + size - 1) / size
-        return [Result](unsafeUninitializedCapacity: connections.count) { buffer, count in
+        let pieces = (indices.count + size - 1) / size
+        results.withUnsafeMutableBufferPointer { buffer in
+            // Every piece has places of its own.
             nonisolated(unsafe) let results = buffer
-            for index in connections.indices { results.initializeElement(at: index, to: Result()) }
             DispatchQueue.concurrentPerform(iterations: pieces) { piece in
-                for index in piece * size..<min((piece + 1) * size, connections.count) {
-                    results[index] = result(dataplane.trace(connections[index].flow), of: connections[index])
+                let walker = RecordingWalker(dataplane)
+                for index in indices[piece * size..<min((piece + 1) * size, indices.count)] {
+                    results[index] = result(of: connections[index], walker)
                 }
             }
-            count = connections.count
         }
+    }
+
+    private static func result(of connection: SurveyedConnection, _ walker: RecordingWalker) -> Result {
+        let (trace, reads) =
+            connection.needsMasquerade ? walker.trace(connection.flow) : walker.trouble(of: connection.flow)
+        var result = result(trace, of: connection)
+        result.reads = reads
+        return result
     }
 
     private static func result(_ trace: Trace, of connection: SurveyedConnection) -> Result {

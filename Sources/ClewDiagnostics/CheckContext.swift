@@ -10,37 +10,54 @@ package struct CheckContext: Sendable {
     /// Of each collected node, a contract for each family.
     package let contracts: [String: [ServiceContract]]
     package let survey: ConnectionSurvey
+    /// How the survey's connections were chosen; `nil`: they are all there are.
+    package let sample: SurveySample?
 
-    package init(_ dataplane: Dataplane, contracts: [String: [ServiceContract]], survey: ConnectionSurvey) {
+    package init(
+        _ dataplane: Dataplane, contracts: [String: [ServiceContract]], survey: ConnectionSurvey,
+        sample: SurveySample? = nil
+    ) {
         snapshot = dataplane.snapshot
         self.dataplane = dataplane
         self.contracts = contracts
         self.survey = survey
+        self.sample = sample
     }
 
     /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.
     package init(_ dataplane: Dataplane, connectionLimit limit: Int = 20_000) {
-        let snapshot = dataplane.snapshot
-        let contracts = Self.contracts(of: snapshot)
-        let plan = SurveyPlan(snapshot, contracts: contracts, limit: limit)
-        self.init(
-            dataplane, contracts: contracts, survey: ConnectionSurvey(plan.connections, through: dataplane))
+        var timings = CheckTimings.none
+        self.init(dataplane, connectionLimit: limit, timings: &timings)
+    }
+
+    /// The same, with the time that each part of it took.
+    package init(_ dataplane: Dataplane, connectionLimit limit: Int = 20_000, timings: inout CheckTimings) {
+        let contracts = timings.measure("Services' contracts") { Self.contracts(of: dataplane.snapshot) }
+        let plan = timings.measure("choosing connections") {
+            SurveyPlan(dataplane, contracts: contracts, limit: limit)
+        }
+        timings.explain(plan.sample?.description ?? "all of them")
+        let survey = timings.measure("walking connections") {
+            ConnectionSurvey(plan.connections, through: dataplane)
+        }
+        timings.explain("\(plan.connections.count) connections")
+        self.init(dataplane, contracts: contracts, survey: survey, sample: plan.sample)
     }
 
     /// What each collected node's kube-proxy owes, by what it was told.
     static func contracts(of snapshot: ClusterSnapshot) -> [String: [ServiceContract]] {
-        var contracts: [String: [ServiceContract]] = [:]
-        for node in snapshot.nodes {
+        let all = [[ServiceContract]](concurrently: snapshot.nodes.count) { number in
+            let node = snapshot.nodes[number]
             let others = snapshot.nodes.filter { $0.name != node.name }
             let inferred = InferredParameters(of: node, in: snapshot.objects, otherNodes: others)
-            contracts[node.name] = AddressFamily.allCases.map { family in
+            return AddressFamily.allCases.map { family in
                 ServiceContract(
                     snapshot.objects, family: family, for: inferred.parameters,
                     network: NodeNetwork(
                         node: node.name, objects: snapshot.objects, links: node.host.links, family: family))
             }
         }
-        return contracts
+        return Dictionary(zip(snapshot.nodes.map(\.name), all), uniquingKeysWith: { first, _ in first })
     }
 
     package func service(_ name: NamespacedName) -> Service? {

@@ -10,24 +10,37 @@ package struct CheckRun: Sendable {
 
     /// Runs checks, in the order of the catalogue; what a filter does not ask for is left out before fixes are tried.
     package init(_ checks: [any Check], in context: CheckContext, asking filter: FindingFilter = FindingFilter()) {
+        var timings = CheckTimings.none
+        self.init(checks, in: context, asking: filter, timings: &timings)
+    }
+
+    /// The same, with the time that each part of it took.
+    package init(
+        _ checks: [any Check], in context: CheckContext, asking filter: FindingFilter, timings: inout CheckTimings
+    ) {
         walked = context.survey.connections.count
         failing = context.survey.failing
-        var found: [Finding] = []
-        for check in checks {
-            found += check.findings(in: context).map { Self.counted($0, in: context.survey) }
+        var found: [Finding] = timings.measure("looking for causes") {
+            checks.flatMap { check in
+                check.findings(in: context).map { Self.counted($0, in: context.survey) }
+            }
         }
+        timings.explain("\(checks.count) checks")
         normal = found.filter { $0.check.group == .normal }
         found.removeAll { $0.check.group == .normal }
         found += UnexplainedLoss.findings(beside: found, in: context).map { Self.counted($0, in: context.survey) }
         let folded = filter.kept(CauseOrder.folded(found), in: context)
         let prover = FixProver(context)
-        findings = folded.map { finding in
-            var finding = finding
-            for index in finding.fixes.indices {
-                finding.fixes[index].proof = prover.proof(of: finding.fixes[index], for: finding)
+        findings = timings.measure("trying fixes") {
+            folded.map { finding in
+                var finding = finding
+                for index in finding.fixes.indices {
+                    finding.fixes[index].proof = prover.proof(of: finding.fixes[index], for: finding)
+                }
+                return finding
             }
-            return finding
         }
+        timings.explain("\(folded.reduce(0) { $0 + $1.fixes.count { !$0.edits.isEmpty } }) fixes")
         findings.sort(by: Self.isWorse)
     }
 

@@ -45,6 +45,7 @@ struct CheckCommand: ParsableCommand {
     var baseline: String?
     @Flag(help: "List what looks alarming and is normal, too.") var explainNormal = false
     @Flag(help: "All evidence, every fix, and what follows from each finding.") var verbose = false
+    @Flag(help: "Say on standard error what took the time.") var timings = false
     @Option(name: .shortAndLong, help: "The form of the answer.") var output: Format = .text
     @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.") var color: ColourMode = .auto
 
@@ -54,9 +55,12 @@ struct CheckCommand: ParsableCommand {
         let known = try baseline.map { try Baseline(reading: $0) }
         let progress = Progress("reading the bundle")
         defer { progress.end() }
-        let (bundle, snapshot) = try input.load()
+        var times = CheckTimings(now: Stopwatch.now)
+        let (bundle, snapshot) = try times.measure("reading the bundle") { () throws(CommandFailure) in try input.load()
+        }
+        times.explain("\(snapshot.inventory.count) files")
         try selection.check(&filter, snapshot)
-        let analysis = try Analysis(snapshot, request, filter, progress)
+        let analysis = try Analysis(snapshot, request, filter, progress, &times)
         progress.end()
         var report = CheckReport(
             analysis.run, in: analysis.context, bundle: bundle.name, asked: analysis.asked)
@@ -65,6 +69,7 @@ struct CheckCommand: ParsableCommand {
         var output = Output()
         try output.write(text(report, filter, analysis.context))
         try output.flush()
+        if timings { Output.errorBytes(Stopwatch.table(times)) }
         if report.hasTrouble { throw ExitCode(1) }
         if report.isIncomplete { throw ExitCode(3) }
     }
@@ -92,10 +97,12 @@ struct Analysis {
     let asked: [AskedConnection]
 
     init(
-        _ snapshot: ClusterSnapshot, _ request: FlowRequest?, _ filter: FindingFilter, _ progress: Progress
+        _ snapshot: ClusterSnapshot, _ request: FlowRequest?, _ filter: FindingFilter, _ progress: Progress,
+        _ times: inout CheckTimings
     ) throws(CommandFailure) {
         progress.enter("compiling \(snapshot.nodes.count) nodes")
-        let dataplane = Dataplane(compiling: snapshot)
+        let dataplane = times.measure("compiling the nodes") { Dataplane(compiling: snapshot) }
+        times.explain("\(snapshot.nodes.count) nodes")
         progress.enter("walking connections")
         if let request {
             let flows: [Flow]
@@ -104,14 +111,14 @@ struct Analysis {
             } catch {
                 throw CommandFailure(error.message)
             }
-            context = CheckContext(dataplane, asking: flows)
+            context = times.measure("walking connections") { CheckContext(dataplane, asking: flows) }
             asked = context.asked(flows.count)
         } else {
-            context = CheckContext(dataplane)
+            context = CheckContext(dataplane, timings: &times)
             asked = []
         }
         progress.enter("looking for causes and trying fixes")
-        run = CheckRun(CheckCatalogue.all, in: context, asking: filter)
+        run = CheckRun(CheckCatalogue.all, in: context, asking: filter, timings: &times)
     }
 }
 

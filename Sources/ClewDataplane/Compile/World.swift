@@ -1,7 +1,6 @@
 import ClewBundle
 import ClewNet
 import ClewSnapshot
-import Dispatch
 
 /// All namespaces of a snapshot and how they are joined.
 ///
@@ -138,13 +137,7 @@ final class World: Sendable {
     /// On every processor.
     private static func compiled(_ snapshot: ClusterSnapshot) -> [CompiledNamespace] {
         let parts = parts(of: snapshot)
-        return [CompiledNamespace](unsafeUninitializedCapacity: parts.count) { buffer, count in
-            nonisolated(unsafe) let results = buffer
-            DispatchQueue.concurrentPerform(iterations: parts.count) { number in
-                results.initializeElement(at: number, to: parts[number].compiled())
-            }
-            count = parts.count
-        }
+        return [CompiledNamespace](concurrently: parts.count) { parts[$0].compiled() }
     }
 
     private static func hosts(_ namespaces: [CompiledNamespace]) -> [String: NamespaceIndex] {

@@ -1,4 +1,4 @@
-import ClewNet
+package import ClewNet
 package import ClewSnapshot
 
 /// Walks packets through the rules and routes of one node, from where they come in to where they leave it.
@@ -30,6 +30,21 @@ package struct LocalWalk {
     ///
     /// Its ends are ``ends``.
     package mutating func walk(_ tuple: ConntrackTuple, from link: String? = nil) {
+        walk(tuple, in: link.map { namespace.linkIndex(named: $0) })
+    }
+
+    /// The same for what a pod of the node sends: it comes in by the link that the node's route to the pod names.
+    package mutating func walk(_ tuple: ConntrackTuple, fromPod address: IPAddress) {
+        let link = PodAttachment(of: address, on: namespace, in: tracer.world)?.link
+        walk(tuple, in: link ?? namespace.defaultLink(address.family))
+    }
+
+    /// The same for what comes in from elsewhere, by the link of the default route.
+    package mutating func walkFromOutside(_ tuple: ConntrackTuple) {
+        walk(tuple, in: namespace.defaultLink(tuple.source.family))
+    }
+
+    private mutating func walk(_ tuple: ConntrackTuple, in link: LinkIndex?) {
         var bounds = WalkBounds()
         tracer.interpreter.domain.arena.removeAll()
         tracer.localEnds.removeAll(keepingCapacity: true)
@@ -37,7 +52,7 @@ package struct LocalWalk {
         let namespace = namespace
         tracer.walk(within: &bounds) { tracer in
             if let link {
-                tracer.receive(state, on: namespace.linkIndex(named: link), of: namespace)
+                tracer.receive(state, on: link, of: namespace)
             } else {
                 tracer.sendLocally(state, from: namespace)
             }

@@ -51,7 +51,7 @@ extension CheckContext {
             return SurveyedConnection(flow: flow, service: service, expectation: expectation)
         }
         let known = Set(flows.map(FlowEnds.init))
-        let others = SurveyPlan(snapshot, contracts: contracts, limit: limit).connections.filter {
+        let others = SurveyPlan(dataplane, contracts: contracts, limit: limit).connections.filter {
             !known.contains(FlowEnds($0.flow))
         }
         self.init(dataplane, contracts: contracts, survey: ConnectionSurvey(asked + others, through: dataplane))

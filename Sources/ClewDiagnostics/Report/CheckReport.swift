@@ -31,6 +31,8 @@ package struct CheckReport: Sendable {
     /// How many of the findings of the earlier report are gone.
     package var gone: Int?
     package var walked: Int
+    /// How the walked connections were chosen; `nil`: they are all there are.
+    package var sample: SurveySample?
     package var failing: Int
     /// Connections that cannot be told.
     package var untold: Int
@@ -45,6 +47,7 @@ package struct CheckReport: Sendable {
         self.bundle = bundle
         collected = context.snapshot.collected
         walked = run.walked
+        sample = context.sample
         failing = run.failing
         nodes = context.snapshot.nodes.count
         services = context.snapshot.objects.services.count

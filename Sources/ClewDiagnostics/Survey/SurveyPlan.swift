@@ -1,7 +1,7 @@
-import ClewDataplane
+package import ClewDataplane
 package import ClewIntent
 import ClewNet
-package import ClewSnapshot
+import ClewSnapshot
 
 /// Which connections of a cluster are walked to tell what works: every kind of sender to every Service port, and pods
 /// to each other.
@@ -10,58 +10,103 @@ package import ClewSnapshot
 /// itself), a process of the host and, where the destination is one that the world outside uses, a client out there.
 package struct SurveyPlan: Sendable {
     package private(set) var connections: [SurveyedConnection] = []
-    /// How many were planned before the limit cut them to an even selection.
-    package private(set) var planned = 0
+    /// How they were chosen; `nil`: they are all there are.
+    package private(set) var sample: SurveySample?
 
-    /// Plans by the contracts of each collected node, one for each family; what is over the limit is left out evenly.
-    package init(_ snapshot: ClusterSnapshot, contracts: [String: [ServiceContract]], limit: Int) {
+    /// Plans by the contracts of each collected node, one for each family, at most as many as the limit.
+    package init(_ dataplane: Dataplane, contracts: [String: [ServiceContract]], limit: Int) {
+        let snapshot = dataplane.snapshot
         let pods = PodsByNode(snapshot)
-        for node in snapshot.nodes {
-            for contract in contracts[node.name] ?? [] {
-                for entry in contract.entries {
-                    connections += Self.connections(to: entry, on: node.name, contract, pods)
-                }
+        let nodes = snapshot.nodes.map(\.name)
+        let offered = [[SurveyOffer]](concurrently: nodes.count) { number in
+            Self.offers(on: nodes[number], number, contracts[nodes[number]] ?? [], pods)
+        }
+        let network = Self.betweenPods(snapshot, pods) + Self.toKubelets(snapshot) + Self.toTheWorld(snapshot, pods)
+        let planned = offered.reduce(network.count) { $0 + $1.reduce(0) { $0 + $1.connections.count } }
+        guard planned > limit, limit > 0 else {
+            connections = offered.flatMap { $0.flatMap { $0.connections.map(\.connection) } } + network
+            return
+        }
+        let probed = [[SurveyOffer]](concurrently: nodes.count) { number in
+            Self.probed(offered[number], on: nodes[number], dataplane)
+        }
+        var offers = probed.flatMap(\.self)
+        var first = 0
+        for index in offers.indices {
+            offers[index].first = first
+            first += offers[index].connections.count
+        }
+        let choice = SurveyChoice(offers, planned: planned, limit: limit)
+        let all = offers.flatMap { $0.connections.map(\.connection) } + network
+        connections = choice.chosen.map { all[$0] }
+        sample = SurveySample(
+            planned: planned, chosen: connections.count, nodeStride: choice.nodeStride, probed: offers.count,
+            doubted: offers.count(where: \.isDoubted))
+    }
+
+    private static func offers(
+        on node: String, _ number: Int, _ contracts: [ServiceContract], _ pods: PodsByNode
+    ) -> [SurveyOffer] {
+        var offers: [SurveyOffer] = []
+        for contract in contracts {
+            let own = pods.all(on: node, contract.family)
+            for entry in contract.entries {
+                let connections = connections(to: entry, on: node, contract, own)
+                guard !connections.isEmpty else { continue }
+                offers.append(SurveyOffer(node: number, number: offers.count, connections: connections))
             }
         }
-        connections += Self.betweenPods(snapshot, pods)
-        connections += Self.toKubelets(snapshot)
-        connections += Self.toTheWorld(snapshot, pods)
-        planned = connections.count
-        guard planned > limit, limit > 0 else { return }
-        connections = (0..<limit).map { connections[$0 * planned / limit] }
+        return offers
+    }
+
+    /// Says of each offer whether the node's rules do with one of its connections what the API asks.
+    private static func probed(_ offers: [SurveyOffer], on node: String, _ dataplane: Dataplane) -> [SurveyOffer] {
+        guard var probe = RuleProbe(dataplane, node: node) else { return offers }
+        return offers.map { offer in
+            var offer = offer
+            offer.probed = (offer.number + offer.node) % offer.connections.count
+            let choice = offer.connections[offer.probed]
+            if choice.connection.expectation == .works {
+                offer.isDoubted = probe.doubts(choice.connection.flow, choice.source, endpoints: choice.endpoints)
+            }
+            return offer
+        }
     }
 
     private static func connections(
-        to entry: ContractEntry, on node: String, _ contract: ServiceContract, _ pods: PodsByNode
-    ) -> [SurveyedConnection] {
+        to entry: ContractEntry, on node: String, _ contract: ServiceContract, _ pods: [PodsByNode.Address]
+    ) -> [SurveyOffer.Choice] {
         guard let address = address(of: entry.destination, contract) else { return [] }
         let destination = entry.destination
-        func connection(_ origin: FlowOrigin, from source: IPAddress, _ arrival: SourceArrival, _ text: String)
-            -> SurveyedConnection?
+        let text = "\(SocketAddress(address, destination.port))/\(destination.ipProtocol)"
+        func choice(_ origin: FlowOrigin, from source: IPAddress, _ arrival: SourceArrival, _ from: String)
+            -> SurveyOffer.Choice?
         {
             let expectation: Expectation
+            var endpoints: [SocketAddress] = []
             switch entry.outcome(from: source, arrival: arrival) {
-            case .translated: expectation = .works
+            case .translated(let translation): (expectation, endpoints) = (.works, translation.endpoints)
             case .rejected, .dropped: expectation = .refused
             case .untouched: return nil
             }
             let flow = Flow(
                 origin: origin, destination: address, destinationPort: destination.port,
-                ipProtocol: destination.ipProtocol, fromText: text,
-                toText: "\(SocketAddress(address, destination.port))/\(destination.ipProtocol)")
-            return SurveyedConnection(flow: flow, service: entry.service, expectation: expectation)
+                ipProtocol: destination.ipProtocol, fromText: from, toText: text)
+            return SurveyOffer.Choice(
+                connection: SurveyedConnection(flow: flow, service: entry.service, expectation: expectation),
+                source: source, endpoints: endpoints)
         }
-        var result: [SurveyedConnection?] = []
-        for pod in pods.senders(on: node, to: endpoints(of: entry), contract.family) {
+        var result: [SurveyOffer.Choice?] = []
+        for pod in PodsByNode.senders(pods, to: endpoints(of: entry)) {
             let origin = FlowOrigin.pod(node: node, address: pod.address, name: pod.name)
-            result.append(connection(origin, from: pod.address, .podDevice, "pod/\(pod.name)"))
+            result.append(choice(origin, from: pod.address, .podDevice, "pod/\(pod.name)"))
         }
         if let own = contract.network.nodeAddresses.first {
-            result.append(connection(.host(node: node), from: own, .host, "node/\(node)"))
+            result.append(choice(.host(node: node), from: own, .host, "node/\(node)"))
         }
         if destination.kind != .clusterIP {
             let client = outsider(contract.family)
-            result.append(connection(.outside(address: client, via: node), from: client, .network, "\(client)"))
+            result.append(choice(.outside(address: client, via: node), from: client, .network, "\(client)"))
         }
         return result.compactMap(\.self)
     }
@@ -168,9 +213,31 @@ extension NamespaceSnapshot {
     }
 }
 
-/// The pods of each node that have an address of their own.
-struct PodsByNode {
-    struct Address: Hashable {
+/// The connections of one node to one destination of a Service port.
+struct SurveyOffer: Sendable {
+    struct Choice: Sendable {
+        var connection: SurveyedConnection
+        var source: IPAddress
+        /// Where the API asks it to be sent; none where it asks for a refusal.
+        var endpoints: [SocketAddress]
+    }
+
+    /// The node's number.
+    var node: Int
+    /// Its number among those of the node.
+    var number: Int
+    /// One for each kind of sender; never empty.
+    var connections: [Choice]
+    /// The first connection's number in the whole plan.
+    var first = 0
+    /// The one of the connections for which the node's rules were tried, and whether they do something else with it.
+    var probed = 0
+    var isDoubted = false
+}
+
+/// The pods of each node that have an address of their own: the API's, else those whose namespaces were collected.
+struct PodsByNode: Sendable {
+    struct Address: Sendable, Hashable {
         var name: NamespacedName
         var address: IPAddress
     }
@@ -182,6 +249,15 @@ struct PodsByNode {
             guard let node = pod.nodeName else { continue }
             addresses[node, default: []] += pod.addresses.map { Address(name: pod.name, address: $0) }
         }
+        guard snapshot.objects.pods.isEmpty else { return }
+        for node in snapshot.nodes {
+            for namespace in node.pods {
+                guard let name = namespace.pod else { continue }
+                let own = (namespace.state.links ?? []).filter { !$0.isLoopback }.flatMap(\.addresses)
+                    .filter { !$0.isTentative && !$0.address.address.isLinkLocal }
+                addresses[node.name, default: []] += own.map { Address(name: name, address: $0.address.address) }
+            }
+        }
     }
 
     func all(on node: String, _ family: AddressFamily) -> [Address] {
@@ -189,8 +265,7 @@ struct PodsByNode {
     }
 
     /// A pod that is none of the endpoints, and one that is.
-    func senders(on node: String, to endpoints: Set<IPAddress>, _ family: AddressFamily) -> [Address] {
-        let pods = all(on: node, family)
+    static func senders(_ pods: [Address], to endpoints: Set<IPAddress>) -> [Address] {
         let other = pods.first { !endpoints.contains($0.address) }
         let itself = pods.first { endpoints.contains($0.address) }
         return [other, itself].compactMap(\.self)

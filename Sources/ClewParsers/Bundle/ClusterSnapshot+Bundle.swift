@@ -103,7 +103,19 @@ struct BundleReader {
             Self.join(files, to: override ?? nodeObject(owning: files.host)?.name ?? folderName(folder), in: &all)
         }
         if let loose { join(loose, overrideName, to: &all) }
-        for (name, files) in all.sorted(by: { $0.key < $1.key }) { readNode(name, files) }
+        let sorted = all.sorted { $0.key < $1.key }
+        let reader = self
+        let read = [NodeReading](concurrently: sorted.count) { reader.node(sorted[$0].key, sorted[$0].value) }
+        for reading in read {
+            for part in reading.logs { log.add(part, of: reading.node.name) }
+            nodes.append(reading.node)
+        }
+    }
+
+    /// A node as it was read, and what became of its files.
+    private struct NodeReading: Sendable {
+        var node: NodeSnapshot
+        var logs: [ReadLog]
     }
 
     /// Joins single files of `--add`, which come from no folder that names a node, to the one they can only belong to.
@@ -164,9 +176,9 @@ struct BundleReader {
         return name.isEmpty || name == "-" ? "node" : name
     }
 
-    private mutating func readNode(_ name: String, _ files: BundleLayout.NodeFiles) {
+    private func node(_ name: String, _ files: BundleLayout.NodeFiles) -> NodeReading {
         let host = NamespaceAssembly(files.host, from: source)
-        log.add(host.log, of: name)
+        var logs = [host.log]
         var node = NodeSnapshot(name: name, host: host.state)
         node.texts = files.texts.filter { !source.isEmpty($0.id) }.sorted { $0.path < $1.path }.map { file in
             NodeText(
@@ -177,12 +189,12 @@ struct BundleReader {
         node.proxyConfiguration = host.proxyConfiguration ?? configMapConfiguration
         for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {
             let assembly = NamespaceAssembly(files, from: source)
-            log.add(assembly.log, of: name)
+            logs.append(assembly.log)
             node.pods.append(
                 PodNamespaceSnapshot(
                     name: folder, pod: podOfFolder[files.folder] ?? assembly.pod, state: assembly.state))
         }
-        nodes.append(node)
+        return NodeReading(node: node, logs: logs)
     }
 
     /// Every artifact and what became of it, and what the reader of the bundle left out.

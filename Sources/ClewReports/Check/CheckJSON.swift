@@ -46,6 +46,7 @@ package struct CheckJSON: Sendable {
             ("nodes", .number(report.nodes)),
             ("services", .number(report.services)),
             ("connections", .number(report.walked)),
+            ("planned", .number(report.sample?.planned ?? report.walked)),
             ("failing", .number(report.failing)),
             ("untold", .number(report.untold)),
             ("complete", .bool(!report.isIncomplete)),

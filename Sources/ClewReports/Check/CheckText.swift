@@ -79,6 +79,9 @@ package struct CheckText: Sendable {
             let role: TextStyle.Role = isBad ? .bad : report.isIncomplete ? .unsure : .good
             lines[0] = style.paint(String(text[..<end]), role) + first.dropFirst(text[..<end].count)
         }
+        if let sample = report.sample {
+            lines += style.fitted("\(sample)", place: nil, first: "  ", rest: "  ", role: .faint)
+        }
         if let known = report.known {
             lines += style.fitted(
                 "\(known) known before \(known == 1 ? "is" : "are") left out, \(report.gone ?? 0) "

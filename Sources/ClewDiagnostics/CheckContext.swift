@@ -25,13 +25,13 @@ package struct CheckContext: Sendable {
     }
 
     /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.
-    package init(_ dataplane: Dataplane, connectionLimit limit: Int = 20_000) {
+    package init(_ dataplane: Dataplane, connectionLimit limit: Int = 12_000) {
         var timings = CheckTimings.none
         self.init(dataplane, connectionLimit: limit, timings: &timings)
     }
 
     /// The same, with the time that each part of it took.
-    package init(_ dataplane: Dataplane, connectionLimit limit: Int = 20_000, timings: inout CheckTimings) {
+    package init(_ dataplane: Dataplane, connectionLimit limit: Int = 12_000, timings: inout CheckTimings) {
         let contracts = timings.measure("Services' contracts") { Self.contracts(of: dataplane.snapshot) }
         let plan = timings.measure("choosing connections") {
             SurveyPlan(dataplane, contracts: contracts, limit: limit)

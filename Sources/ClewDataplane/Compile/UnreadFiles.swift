@@ -6,6 +6,7 @@ import ClewSnapshot
 struct UnreadFiles: Sendable {
     /// By node, files sorted by path.
     private let byNode: [String: [UnreadFile]]
+    var isEmpty: Bool { byNode.isEmpty }
 
     init(_ snapshot: ClusterSnapshot) {
         let byArtifact = Dictionary(grouping: snapshot.unread, by: \.source.artifact)

@@ -174,7 +174,10 @@ final class World: Sendable {
     func hasPodObject(_ address: IPAddress) -> Bool { objects.pods[address] != nil }
 
     /// `pod NAMESPACE/NAME`, or `pod ADDRESS` where the API does not name it.
-    func podName(_ address: IPAddress) -> String { objects.podNames[address] ?? "pod \(address)" }
+    func podName(_ address: IPAddress) -> String { "pod " + (nameOfPod(address) ?? address.description) }
+
+    /// `NAMESPACE/NAME`; `nil` where the API does not name it.
+    func nameOfPod(_ address: IPAddress) -> String? { objects.podNames[address] }
 
     /// The Service whose ClusterIP an address is: an address that exists in rules only.
     func service(having address: IPAddress) -> Service? {

@@ -77,7 +77,7 @@ struct AddressTable: Sendable, Equatable {
 struct ObjectTable: Sendable {
     /// Of pods that have an address of their own, the first by name that is not on its way out.
     private(set) var pods: [IPAddress: Int] = [:]
-    /// `pod NAMESPACE/NAME`.
+    /// `NAMESPACE/NAME`.
     private(set) var podNames: [IPAddress: String] = [:]
     private(set) var nodes: [IPAddress: Int] = [:]
     private(set) var nodesByName: [String: Int] = [:]
@@ -94,7 +94,7 @@ struct ObjectTable: Sendable {
                 pods[address] = number
             }
         }
-        podNames = pods.mapValues { "pod \(objects.pods[$0].name)" }
+        podNames = pods.mapValues { objects.pods[$0].name.description }
         for (number, node) in objects.nodes.enumerated() {
             for address in node.internalIPs + node.externalIPs { nodes[address] = number }
             if nodesByName[node.name] == nil { nodesByName[node.name] = number }

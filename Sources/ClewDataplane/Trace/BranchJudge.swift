@@ -70,7 +70,7 @@ struct BranchJudge {
             let namespace = world[index]
             return Receiver(node: namespace.node, pod: namespace.isHost ? nil : namespace.name, address: address)
         case .inferredPod(let attachment, let own):
-            let name = world.podObject(having: own)?.name.description
+            let name = world.nameOfPod(own)
             return Receiver(node: world[attachment.host].node, pod: name ?? own.description, address: address)
         case .outside, .uncollected, .untranslated, .nowhere: return nil
         }

@@ -24,7 +24,8 @@ struct Settlement {
     private static var mostComparisons: Int { 50_000 }
 
     private let graph: PathGraph
-    private let leafAt: [Int32: Int]
+    /// By position, the leaf there; -1 where is none.
+    private let leafAt: [Int32]
     private var kinds: [Kind] = [.lost]
     private var numbers: [Kind: Int32] = [.lost: 0]
     /// What each node comes to, as an index of `kinds`.
@@ -57,8 +58,10 @@ struct Settlement {
     /// `signatures` says of each leaf what it comes to, by number: equal ones do not differ for the answer.
     init(_ graph: PathGraph, leaves: [PathIndex], signatures: [Int]) {
         self.graph = graph
-        var leafAt: [Int32: Int] = [:]
-        for (number, leaf) in leaves.enumerated() { leafAt[graph.position(of: leaf)] = number }
+        var leafAt = [Int32](repeating: -1, count: graph.count)
+        for (number, leaf) in leaves.enumerated() {
+            leafAt[Int(graph.position(of: leaf))] = Int32(truncatingIfNeeded: number)
+        }
         self.leafAt = leafAt
         kindOf = Array(repeating: 0, count: graph.count)
         ways = Array(repeating: 0, count: graph.count)
@@ -68,6 +71,8 @@ struct Settlement {
         }
         share(among: leaves.count)
     }
+
+    private func leaf(at position: Int) -> Int? { leafAt[position] < 0 ? nil : Int(leafAt[position]) }
 
     // MARK: - What each node comes to
 
@@ -80,7 +85,7 @@ struct Settlement {
     }
 
     private mutating func classify(_ position: Int, _ signatures: [Int]) {
-        if let leaf = leafAt[Int32(position)] {
+        if let leaf = leaf(at: position) {
             kindOf[position] = number(of: .leaf(signature: signatures[leaf]))
             return
         }
@@ -181,10 +186,16 @@ struct Settlement {
             for next in graph.successors(of: position) {
                 ways[Int(next)] = min(Self.mostWays, ways[Int(next)] + ways[position])
             }
+            guard chances[position] != nil else { continue }
+            matters[position] = true
+            // Most events lead on to one other: what they have is handed on as it is.
+            if case .on(let next) = graph.step(from: position), leaf(at: position) == nil, chances[Int(next)] == nil {
+                chances.swapAt(position, Int(next))
+                continue
+            }
             guard let chance = chances[position] else { continue }
             chances[position] = nil
-            matters[position] = true
-            if let leaf = leafAt[Int32(position)] {
+            if let leaf = leaf(at: position) {
                 leaves[leaf] = leaves[leaf] + chance
                 continue
             }
@@ -255,7 +266,7 @@ struct Settlement {
 
     /// The leaves that a node leads to, in their order.
     func leaves(below position: Int32) -> [(leaf: Int, position: Int32)] {
-        nodes(below: position).compactMap { node in leafAt[node].map { ($0, node) } }.sorted { $0.0 < $1.0 }
+        nodes(below: position).compactMap { node in leaf(at: Int(node)).map { ($0, node) } }.sorted { $0.0 < $1.0 }
     }
 
     /// All that follows from a node, itself included.

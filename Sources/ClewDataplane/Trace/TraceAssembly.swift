@@ -175,6 +175,7 @@ struct TraceAssembly {
 
     private func unreadOnTheWay() -> [UnreadFile?] {
         var result = [UnreadFile?](repeating: nil, count: graph.count)
+        if world.unread.isEmpty { return result }
         var known: [NamespaceIndex: UnreadFile?] = [:]
         result[0] = unreadAtSource()
         for position in 0..<graph.count {

@@ -59,7 +59,8 @@ struct PrintFixCommand: ParsableCommand {
         let (_, snapshot) = try input.load()
         var filter = FindingFilter()
         if !verify { filter.select = [check.code] }
-        let analysis = try Analysis(snapshot, nil, filter, progress)
+        var times = CheckTimings.none
+        let analysis = try Analysis(snapshot, nil, filter, progress, &times)
         progress.end()
         let chosen = try choose(check.code, object, analysis.run.findings)
         var output = Output()

@@ -80,7 +80,7 @@ struct WhatIfCommand: ParsableCommand {
     private func connections(
         _ request: FlowRequest?, _ dataplane: Dataplane
     ) throws(CommandFailure) -> [SurveyedConnection] {
-        guard let request else { return CheckContext.plan(dataplane.snapshot, limit: 5_000) }
+        guard let request else { return CheckContext.plan(dataplane, limit: 5_000) }
         do throws(FlowError) {
             return try FlowResolver(dataplane).flows(for: request).map {
                 SurveyedConnection(flow: $0, service: nil, expectation: .works)

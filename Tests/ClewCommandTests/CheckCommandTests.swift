@@ -67,6 +67,16 @@ import Testing
         }
     }
 
+    /// The times go to standard error, and the answer is the same.
+    @Test func timingsNameEveryStage() throws {
+        let (plain, timed) = (try Self.check("bridge-nf-off"), try Self.check("bridge-nf-off", ["--timings"]))
+        #expect(timed.output == plain.output && timed.code == plain.code)
+        let stages = timed.error.split(separator: "\n").map(String.init)
+        for stage in ["reading the bundle", "compiling the nodes", "walking connections", "trying fixes", "in all"] {
+            #expect(stages.count { $0.hasPrefix(stage) && $0.contains(" s") } == 1, "\(timed.error)")
+        }
+    }
+
     @Test func badInputIsOneLineAndCodeTwo() throws {
         for arguments in [
             ["--select", "XY999"], ["--node", "nobody"], ["--service", "a/b"], ["--service", "a"],

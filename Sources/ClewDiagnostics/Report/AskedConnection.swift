@@ -115,7 +115,7 @@ private struct FlowEnds: Hashable {
 
 extension CheckContext {
     /// The connections that a survey of the whole cluster walks.
-    package static func plan(_ snapshot: ClusterSnapshot, limit: Int) -> [SurveyedConnection] {
-        SurveyPlan(snapshot, contracts: contracts(of: snapshot), limit: limit).connections
+    package static func plan(_ dataplane: Dataplane, limit: Int) -> [SurveyedConnection] {
+        SurveyPlan(dataplane, contracts: contracts(of: dataplane.snapshot), limit: limit).connections
     }
 }

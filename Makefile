@@ -5,10 +5,12 @@ SOURCES := Sources Tests Benchmarks Package.swift
 
 # What `make demo` traces: a Service whose pod is on the client's own node, which fails.
 DEMO := trace Examples/bridge-nf-off --from pod/shop/web-0 --to svc/shop/api
+# What finds the cause, and a fix.
+DEMO_CHECK := check Examples/bridge-nf-off
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps demo test lint fmt ci bench lab lab-fuzz lab-mutants lab-vm
+.PHONY: help deps demo docs test lint fmt ci bench lab lab-fuzz lab-mutants lab-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -16,16 +18,23 @@ help: ## list the commands
 deps: ## install the system libraries that are missing, where that is possible
 	@.ci/deps
 
-demo: deps ## build the release binary and trace an example
+demo: deps ## build the release binary, trace an example and find its cause
 	$(SWIFT) build -c release --product clew
 	@clew="$$($(SWIFT) build -c release --show-bin-path)/clew"; \
-	printf '\n$$ clew %s\n\n' '$(DEMO)'; \
-	"$$clew" $(DEMO); status=$$?; \
-	case $$status in \
-	0) ;; \
-	1) printf '\n(exit code 1: the connection fails, which is what this example is there to show)\n' ;; \
-	*) exit $$status ;; \
-	esac
+	for command in '$(DEMO)' '$(DEMO_CHECK)'; do \
+		printf '\n$$ clew %s\n\n' "$$command"; \
+		"$$clew" $$command; status=$$?; \
+		case $$status in \
+		0) ;; \
+		1) printf '\n(exit code 1: something fails, which is what this example is there to show)\n' ;; \
+		*) exit $$status ;; \
+		esac; \
+	done
+
+docs: deps ## write docs/checks anew from the checks
+	$(SWIFT) build --product clew
+	rm -f docs/checks/*.md && mkdir -p docs/checks
+	"$$($(SWIFT) build --show-bin-path)/clew" checks --markdown docs/checks
 
 test: deps ## run all tests
 	$(SWIFT) test

@@ -79,7 +79,10 @@ import Testing
     @Test func codesAreUniqueSortedAndOfTheirGroup() {
         #expect(Set(all.map(\.code)).count == all.count)
         #expect(Set(all.map(\.name)).count == all.count)
-        #expect(all.map(\.code) == all.map(\.code).sorted())
+        for group in CheckGroup.allCases {
+            let codes = all.filter { $0.group == group }.map(\.code)
+            #expect(codes == codes.sorted())
+        }
         for check in all { #expect(check.code == check.group.rawValue + check.code.suffix(3)) }
     }
 

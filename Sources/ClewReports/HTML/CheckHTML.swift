@@ -74,7 +74,7 @@ package struct CheckHTML: Sendable {
             sentence = "All \(CheckWords.connections(report.walked)) end as the API asks"
         } else {
             sentence =
-                "\(report.failing) of \(CheckWords.connections(report.walked)) fail\(report.failing == 1 ? "s" : "") though the API asks for them"
+                "\(report.failing) of \(CheckWords.connections(report.walked)) fail though the API asks for them"
         }
         var tiles = [
             tile(

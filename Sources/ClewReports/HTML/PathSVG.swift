@@ -40,7 +40,8 @@ struct PathSVG {
             )
             if let node = box.node {
                 parts.append(
-                    "<text class=\"nodename\" x=\"14\" y=\"\(top + 17)\">\(Self.fitted("node \(node)", 46))</text>")
+                    "<text class=\"nodename\" x=\"\(textStart)\" y=\"\(top + 17)\">\(Self.fitted("node \(node)", room(7)))</text>"
+                )
             }
             labels += inside
             y += 18
@@ -94,7 +95,7 @@ struct PathSVG {
         for event in events {
             inner += glyph(event, at: y)
             inner +=
-                "<text class=\"event \(Self.name(event.kind))\" x=\"\(textStart + 16)\" y=\"\(y + 8)\">\(Self.fitted(event.text, room(6.1, from: textStart + 16)))</text>"
+                "<text class=\"event \(Self.name(event.kind))\" x=\"\(textStart + 16)\" y=\"\(y + 8)\">\(Self.fitted(event.text, room(6.6, from: textStart + 16)))</text>"
             y += Self.eventHeight
         }
         let name = "\(visit.isReply ? "answer" : "request"), \(way(visit))"
@@ -146,17 +147,23 @@ struct PathSVG {
             let (from, to) = (map.visits[index - 1], map.visits[index])
             let isBad = from.isFault && !(from.isReply != to.isReply) || to.isSpoiled
             let kind = isBad ? "bad" : Self.direction(to)
-            let path: String
-            if a.x == b.x {
-                path = "M\(a.x) \(a.y)V\(b.y)"
-            } else {
-                let bend = b.y >= a.y ? min(14, max(6, (b.y - a.y) / 2)) : -14
-                path = "M\(a.x) \(a.y)C\(b.x) \(a.y) \(b.x) \(a.y) \(b.x) \(a.y + bend)V\(b.y)"
-            }
-            let isPipe = from.hop.encapsulation > 0 && to.hop.encapsulation > 0
+            let isPipe = to.hop.encapsulation > 0
+            let cameFromBelow = index > 1 && dots[index - 2].y > a.y
+            let path = Self.path(a, b, cameFromBelow: cameFromBelow)
+            let endsSideways = a.x != b.x && b.y > a.y && !cameFromBelow
             let pipe = isPipe ? "<path class=\"pipe\" d=\"\(path)\"/>" : ""
-            return pipe + "<path class=\"line \(kind)\" d=\"\(path)\"/>" + arrow(a, b, kind)
+            return pipe + "<path class=\"line \(kind)\" d=\"\(path)\"/>" + (endsSideways ? "" : arrow(a, b, kind))
         }
+    }
+
+    /// Straight in one lane; where it turns, on in the old lane and then over, unless it came from there.
+    private static func path(_ a: (x: Int, y: Int), _ b: (x: Int, y: Int), cameFromBelow: Bool) -> String {
+        guard a.x != b.x else { return "M\(a.x) \(a.y)V\(b.y)" }
+        if b.y > a.y, !cameFromBelow {
+            return "M\(a.x) \(a.y)V\(b.y - 9)Q\(a.x) \(b.y) \(a.x + 9) \(b.y)H\(b.x)"
+        }
+        let bend = b.y > a.y ? 9 : -9
+        return "M\(a.x) \(a.y)H\(b.x - 9)Q\(b.x) \(a.y) \(b.x) \(a.y + bend)V\(b.y)"
     }
 
     /// An arrow head in the middle of the last upright part of an edge.

@@ -78,4 +78,15 @@ import Testing
         #expect(trace.branches.first?.reason.hasPrefix(reason) == true)
         #expect(try Self.trace("healthy", "pod/shop/web-0", "svc/shop/api-b").verdict == .works)
     }
+
+    /// worker-a's table held all the entries it may hold, each ASSURED: no connection through it was made any more.
+    @Test func aFullConntrackTableIsNamed() throws {
+        let dataplane = Self.dataplane("ipip-conntrack-full")
+        let request = try FlowRequest(from: "pod/shop/web-0", to: "svc/shop/api-b")
+        let trace = dataplane.trace(try #require(try FlowResolver(dataplane).flows(for: request).first))
+        #expect(trace.verdict == .fails)
+        let reason = "the conntrack table of worker-a is full: it holds 12000 entries, and may hold 12000"
+        #expect(trace.branches.map(\.reason) == [reason])
+        #expect(trace.branches.first?.decidedBy?.text == "net.netfilter.nf_conntrack_max = 12000")
+    }
 }

@@ -107,7 +107,7 @@ package struct LabBundle: Sendable {
             everywhere + (hasIPv6 ? everywhereIPv6 : []) + (isNode ? nodes : []) + (nodeMode == .ipvs ? balancers : [])
         for (file, words) in commands {
             guard Command.path(of: words[0]) != nil else { continue }
-            let result = try Command(words).run()
+            let result = try Command(words, timeout: .seconds(180)).run()
             artifacts.append(artifact(folder + file, words, result))
         }
         if isNode { artifacts += try recentLists(folder) + [try trafficControl(folder)] }

@@ -47,7 +47,7 @@ package struct Command: Sendable {
 
     /// The first word is a path, or a name that `PATH` or `/usr/sbin` knows.
     package init(
-        _ words: [String], input: String = "", timeout: Duration = .seconds(20), environment: [String: String] = [:]
+        _ words: [String], input: String = "", timeout: Duration = .seconds(60), environment: [String: String] = [:]
     ) {
         self.words = words
         self.input = Array(input.utf8)

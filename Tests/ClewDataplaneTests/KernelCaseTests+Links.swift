@@ -1,5 +1,7 @@
 import ClewDataplane
 import ClewNet
+import ClewParsers
+import ClewSnapshot
 import ClewTestSupport
 import Testing
 
@@ -149,5 +151,35 @@ import Testing
         let trace = try SimulatorTests.trace(bundle, from: "10.244.3.5", to: "10.244.2.6:80")
         #expect(trace.branches.first?.hops.contains { $0.node == "b" } == true)
         #expect(trace.branches.first?.hops.contains { $0.node == "a" } == false)
+    }
+
+    /// A rule forbade the prefix that the node's own IPv6 address is in; a process that bound to no address got through,
+    /// as its route was looked up before it had a source, and one that did bind was refused.
+    @Test func anIPv6ProcessesRouteIsLookedUpWithoutASource() throws {
+        var bundle = TextBundle()
+        bundle["nodes/a/ip-addr.txt"] = """
+            2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default qlen 1000
+                inet6 fd00:1::1/64 scope global
+
+            """
+        bundle["nodes/a/ip-6-route.txt"] = """
+            local fd00:1::1 dev eth0 table local proto kernel metric 0
+            fd00:1::/64 dev eth0 proto kernel metric 256
+            prohibit default dev lo table 100 metric 1024
+
+            """
+        bundle["nodes/a/ip-6-rule.txt"] = """
+            0:\tfrom all lookup local
+            100:\tfrom fd00:1::/64 lookup 100
+            32766:\tfrom all lookup main
+
+            """
+        let dataplane = Dataplane(compiling: ClusterSnapshot(parsing: bundle.bundle, nodeName: nil))
+        var request = try FlowRequest(from: "node/a", to: "[fd00:1::9]:80")
+        let free = dataplane.trace(try #require(try FlowResolver(dataplane).flows(for: request).first))
+        #expect(free.branches.first?.disposition == .leavesSnapshot)
+        request.source = IPAddress("fd00:1::1")
+        let bound = dataplane.trace(try #require(try FlowResolver(dataplane).flows(for: request).first))
+        #expect(bound.branches.first?.disposition == .noRoute)
     }
 }

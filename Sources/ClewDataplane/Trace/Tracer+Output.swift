@@ -12,7 +12,9 @@ enum Way {
 
 extension Tracer {
     /// `ip_local_out`: a process of this namespace sends.
-    mutating func sendLocally(_ state: WalkState, from namespace: CompiledNamespace) {
+    ///
+    /// `looked` is what its route was looked up with, where that is not the packet itself.
+    mutating func sendLocally(_ state: WalkState, from namespace: CompiledNamespace, looked: Packet? = nil) {
         move(to: namespace)
         var state = state
         log(.enter(namespace.index, .none), &state)
@@ -26,7 +28,7 @@ extension Tracer {
             // `ip_route_output_key_hash_rcu` asks the local table; a `local` route elsewhere only receives.
             doubt("\(namespace.place) sends from \(source) only by a transparent socket: it is not its own", &state)
         }
-        for (routed, way) in routeOutput(state, namespace) {
+        for (routed, way) in routeOutput(state, namespace, as: looked) {
             sendOut(routed, way, namespace)
         }
     }

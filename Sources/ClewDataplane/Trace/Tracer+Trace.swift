@@ -85,7 +85,21 @@ extension Tracer {
             end(state, .noRoute, "no route on \(namespace.place) to \(destination)", cause: .noRoute, refusal: .local)
             return
         }
-        sendLocally(WalkState(packet: Packet(opening: openingTuple(from: source), of: flow)), from: namespace)
+        let state = WalkState(packet: Packet(opening: openingTuple(from: source), of: flow))
+        sendLocally(state, from: namespace, looked: flow.source == nil ? sourceless(state.packet, namespace) : nil)
+    }
+
+    /// What IPv6 looks a route up with for a process that chose no source: none, and the route it finds is kept
+    /// (`ip6_dst_lookup_tail`); `nil` where that look-up fails, and a second one knows the source.
+    ///
+    /// IPv4 looks twice in any case (`ip_route_connect`).
+    private func sourceless(_ packet: Packet, _ namespace: CompiledNamespace) -> Packet? {
+        guard packet.family == .ipv6 else { return nil }
+        var looked = packet
+        looked.source = .zero(.ipv6)
+        guard case .found(let number) = namespace.router.lookUp(RouteQuery(of: looked)) else { return nil }
+        let type = namespace.router.routes[number].type
+        return type == .unicast || type == .local ? looked : nil
     }
 
     /// Without routes: the node's address, to have one.
@@ -193,7 +207,9 @@ extension Tracer {
         if let length { (state.packet.length, state.packet.hasKnownLength) = (length, true) }
         state.beginAgain()
         switch reply.place {
-        case .namespace(let index): sendLocally(state, from: world[index])
+        case .namespace(let index):
+            let looked = flow.source == nil ? sourceless(state.packet, world[index]) : nil
+            sendLocally(state, from: world[index], looked: looked)
         case .inferredPod(let attachment, let address): sendFromInferredPod(state, attachment, address)
         case .outside, .uncollected:
             guard case .outside(let address, let via) = flow.origin, let host = world.host(via) else { return }

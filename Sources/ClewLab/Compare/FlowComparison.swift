@@ -39,7 +39,7 @@ package struct FlowComparison: Sendable {
                 // Branches that fail alike cannot be told apart by their end.
                 used.formUnion(branch.outcome == .works ? [index] : failing)
                 // Who had to ask again lost the first request, and the second had its own chance.
-                if result.firstTry.endIndex < result.sightings.endIndex { used.formUnion(failing) }
+                if result.askedTwice { used.formUnion(failing) }
                 return
             }
             reasons.append(complaint)

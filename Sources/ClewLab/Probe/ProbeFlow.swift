@@ -125,6 +125,12 @@ package struct ProbeResult: Sendable {
         return sightings[..<(end ?? sightings.endIndex)]
     }
 
+    /// Whether the client sent its request a second time: it was seen twice somewhere, or for the first time only when
+    /// TCP had waited for a second, the first one having been lost before any device.
+    package var askedTwice: Bool {
+        firstTry.endIndex < sightings.endIndex || sightings.first.map { $0.nanoseconds > 900_000_000 } ?? false
+    }
+
     /// How far the request got: where it was last seen for the first time, as `worker-a veth1 out`.
     package var farthest: String? {
         var seen = Set<String>()

@@ -69,7 +69,10 @@ let package = Package(
             name: "clew-lab",
             dependencies: ["ClewLab", "ClewNet", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        .target(name: "ClewExchange", dependencies: ["ClewParsers", "ClewBundle"], swiftSettings: strict),
+        .target(
+            name: "ClewExchange",
+            dependencies: ["ClewKubeProxy", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle"],
+            swiftSettings: strict),
         .executableTarget(
             name: "clew",
             dependencies: [
@@ -148,7 +151,12 @@ let package = Package(
         .testTarget(
             name: "ClewExchangeTests", dependencies: ["ClewTestSupport", "ClewExchange", "ClewBundle"],
             swiftSettings: strict),
-        .testTarget(name: "ClewCommandTests", dependencies: ["ClewTestSupport", "clew"], swiftSettings: strict),
+        .testTarget(
+            name: "ClewCommandTests",
+            dependencies: [
+                "ClewTestSupport", "clew", "clew-lab", "ClewCollector", "ClewParsers", "ClewSnapshot", "ClewNet",
+                "ClewBundle",
+            ], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -11,6 +11,7 @@ package struct ForeignImport: Sendable {
         case content = "by its content"
         case prompt = "by the command at a prompt"
         case object = "API objects"
+        case layout = "by the tool that made it"
     }
 
     package struct Mapping: Sendable {
@@ -27,6 +28,7 @@ package struct ForeignImport: Sendable {
     private let nodeName: String?
     private var hostName: String?
     private var nodeFolders: Set<String> = []
+    private var nodesOfBugtool: [String: String] = [:]
 
     /// `nodeName`: of the only node in it; else a file `hostname` names it, a prompt, or its folder.
     package init(_ bundle: SupportBundle, nodeName: String?) {
@@ -34,6 +36,7 @@ package struct ForeignImport: Sendable {
         let texts = bundle.artifacts.filter { $0.path != "bundle.json" }
         hostName = Self.hostName(in: texts)
         nodeFolders = Self.nodeFolders(in: texts)
+        nodesOfBugtool = ForeignLayouts.nodesOfBugtool(texts) { Self.isObject($0) }
         for artifact in texts { take(artifact, of: bundle) }
     }
 
@@ -50,7 +53,8 @@ package struct ForeignImport: Sendable {
         if parts.first == "nodes" || parts.first == "cluster" {
             return add(artifact.path, artifact.bytes, from: artifact.path, .isAlreadyThere)
         }
-        if isObject(artifact) {
+        if Self.isObject(artifact) {
+            if Self.holdsSecrets(artifact) { return notUnderstood.append("\(artifact.path): Secrets are not taken") }
             return add("cluster/" + parts.joined(separator: "-"), artifact.bytes, from: artifact.path, .object)
         }
         if ["hostname", "hostname.txt"].contains(name) { return }
@@ -58,6 +62,7 @@ package struct ForeignImport: Sendable {
             return notUnderstood.append(artifact.path)
         }
         let node = node(for: parts, in: bundle)
+        if takeLayout(artifact, node: node) { return }
         if let (place, reason) = place(of: name, artifact.bytes) {
             return add("nodes/\(node)/\(place)", artifact.bytes, from: artifact.path, reason)
         }
@@ -72,13 +77,46 @@ package struct ForeignImport: Sendable {
         return !(parts[0] == "proc" && parts.suffix(2) == ["net", "nf_conntrack"])
     }
 
-    private func isObject(_ artifact: Artifact) -> Bool {
+    private static func isObject(_ artifact: Artifact) -> Bool {
         let name = artifact.path.lowercased()
         guard name.hasSuffix(".json") || name.hasSuffix(".yaml") || name.hasSuffix(".yml") else { return false }
         let head = String(decoding: artifact.bytes.prefix(1 << 12), as: UTF8.self)
         let tail = String(decoding: artifact.bytes.suffix(1 << 12), as: UTF8.self)
         // Maps are sorted by some writers: the kind of a long list stands behind its items.
         return (head + tail).contains("apiVersion") && (head + tail).contains("kind")
+    }
+
+    private static func holdsSecrets(_ artifact: Artifact) -> Bool {
+        let head = String(decoding: artifact.bytes.prefix(1 << 12), as: UTF8.self)
+        let tail = String(decoding: artifact.bytes.suffix(1 << 10), as: UTF8.self)
+        return [head, tail].contains { text in
+            text.split(whereSeparator: \.isNewline).contains { line in
+                let plain = line.filter { !" \",".contains($0) }
+                return plain == "kind:Secret" || plain == "kind:SecretList"
+            }
+        }
+    }
+
+    /// Takes a file of a tool whose layout is known.
+    private mutating func takeLayout(_ artifact: Artifact, node: String) -> Bool {
+        let name = artifact.fileName
+        if let file = ForeignLayouts.fileName(for: name) {
+            guard isPlausible(artifact.bytes) else { return false }
+            let isHalf = ForeignLayouts.halves.contains(name)
+            add("nodes/\(node)/\(file)", artifact.bytes, from: artifact.path, .layout, joins: isHalf)
+            return true
+        }
+        var sections = ForeignLayouts.announced(artifact.bytes)
+        if let block = ForeignLayouts.markdown(artifact.bytes) { sections.append(block) }
+        var isUsed = false
+        for section in sections {
+            guard let file = CommandGuess.fileName(forCommand: section.command), isPlausible(section.output),
+                section.output.contains(where: { $0 > 0x20 })
+            else { continue }
+            add("nodes/\(node)/\(file)", section.output, from: artifact.path, .layout)
+            isUsed = true
+        }
+        return isUsed
     }
 
     /// The path below the node's folder.
@@ -143,10 +181,12 @@ package struct ForeignImport: Sendable {
         return isUsed || !sections.isEmpty
     }
 
-    private mutating func add(_ path: String, _ bytes: [UInt8], from: String, _ reason: Reason) {
+    private mutating func add(
+        _ path: String, _ bytes: [UInt8], from: String, _ reason: Reason, joins: Bool = false
+    ) {
         if let earlier = indexOfPath[path] {
             // Single keys are asked for one after the other; of all else one answer counts.
-            guard path.hasSuffix("/sysctl.txt"), artifacts[earlier].bytes != bytes else {
+            guard joins || path.hasSuffix("/sysctl.txt"), artifacts[earlier].bytes != bytes else {
                 return notUnderstood.append("\(from): \(path) is made of another file already")
             }
             artifacts[earlier].bytes += bytes
@@ -161,6 +201,7 @@ package struct ForeignImport: Sendable {
 
     private func node(for parts: [String], in bundle: SupportBundle) -> String {
         if let nodeName { return nodeName }
+        if let node = parts.lazy.compactMap({ nodesOfBugtool[$0] }).first { return node }
         if let folder = parts.first, parts.count > 1, nodeFolders.count > 1, nodeFolders.contains(folder) {
             return folder
         }
@@ -187,6 +228,12 @@ package struct ForeignImport: Sendable {
             let text = String(decoding: artifact.bytes.prefix(300), as: UTF8.self)
             let name = text.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
             if isPlain(name) { return name }
+        }
+        // `uname -a`: Linux NAME RELEASE …
+        for artifact in artifacts where ["uname", "uname.txt", "uname_-a"].contains(artifact.fileName) {
+            let words = String(decoding: artifact.bytes.prefix(300), as: UTF8.self).split(separator: " ").map(
+                String.init)
+            if words.count > 3, words[0] == "Linux", isPlain(words[1]) { return words[1] }
         }
         return nil
     }

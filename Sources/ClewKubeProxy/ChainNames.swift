@@ -14,7 +14,7 @@ package enum ChainNames {
     }
 
     /// The first 16 letters of the SHA-256, in base 32 (RFC 4648).
-    static func hash(_ text: String) -> String {
+    package static func hash(_ text: String) -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
         let digest = SHA256.digest(text.utf8)
         // Sixteen letters are ten bytes.

@@ -10,6 +10,8 @@ package struct ClusterSnapshot: Sendable {
     /// What the bundle held and what became of it, sorted by path.
     package var inventory: [InventoryEntry] = []
     package var unread: [UnreadLine] = []
+    /// What could not be collected, as the manifest says: nodes, and kinds of objects.
+    package var missing: [MissingPart] = []
     /// Artifact paths by ``ArtifactID``.
     package var paths: [String] = []
 
@@ -25,6 +27,18 @@ package struct ClusterSnapshot: Sendable {
 
     package func path(of artifact: ArtifactID) -> String {
         Int(artifact.rawValue) < paths.count ? paths[Int(artifact.rawValue)] : "?"
+    }
+}
+
+/// Something that is not in the bundle.
+package struct MissingPart: Sendable, Hashable {
+    /// `node worker-c`, or what else.
+    package var what: String
+    package var reason: String
+
+    package init(what: String, reason: String) {
+        self.what = what
+        self.reason = reason
     }
 }
 

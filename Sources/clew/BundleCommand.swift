@@ -1,4 +1,5 @@
 import ArgumentParser
+import ClewCollector
 import ClewReports
 
 /// `clew bundle`: what concerns a bundle itself.
@@ -11,7 +12,7 @@ struct BundleCommand: ParsableCommand {
             """,
         subcommands: [
             BundleShowCommand.self, BundleValidateCommand.self, BundleMergeCommand.self, BundleSplitCommand.self,
-            BundleImportCommand.self,
+            BundleImportCommand.self, BundleRedactCommand.self,
         ])
 }
 
@@ -38,7 +39,9 @@ struct BundleShowCommand: ParsableCommand {
         let report = BundleReport(snapshot, of: bundle)
         var output = Output()
         switch self.output {
-        case .text: try output.write(report.text(style: Terminal.style(color)))
+        case .text:
+            try output.write(report.text(style: Terminal.style(color)))
+            try output.write(BundleSizes.lines(of: bundle).map { $0 + "\n" }.joined())
         case .json: try output.write(report.json + "\n")
         }
         try output.flush()

@@ -49,6 +49,8 @@ struct CheckCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "The form of the answer.") var output: Format = .text
     @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.") var color: ColourMode = .auto
 
+    @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
+
     mutating func run() throws {
         var filter = try selection.filter()
         let request = try connection.request()
@@ -56,8 +58,7 @@ struct CheckCommand: ParsableCommand {
         let progress = Progress("reading the bundle")
         defer { progress.end() }
         var times = CheckTimings(now: Stopwatch.now)
-        let (bundle, snapshot) = try times.measure("reading the bundle") { () throws(CommandFailure) in try input.load()
-        }
+        let (bundle, snapshot) = try times.measure("reading the bundle") { try collecting.load(input) }
         times.explain("\(snapshot.inventory.count) files")
         try selection.check(&filter, snapshot)
         let analysis = try Analysis(snapshot, request, filter, progress, &times)
@@ -68,6 +69,9 @@ struct CheckCommand: ParsableCommand {
         if let known { report.leaveOut(known.identities) }
         var output = Output()
         try output.write(text(report, filter, analysis.context))
+        for line in MissingParts.lines(snapshot) {
+            if self.output == .text { try output.write(line + "\n") } else { Output.error(line) }
+        }
         try output.flush()
         if timings { Output.errorBytes(Stopwatch.table(times)) }
         if report.hasTrouble { throw ExitCode(1) }

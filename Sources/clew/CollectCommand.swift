@@ -22,6 +22,7 @@ struct CollectCommand: ParsableCommand {
               clew collect --via ssh:root@ --nodes worker-a,worker-b=10.0.0.5
               clew collect --via docker --nodes kind-control-plane,kind-worker -o kind.tar.zst
               clew collect --via local --no-api
+              clew collect --redact --mapping mine.txt
 
             EXIT CODES: 0 all is there, 3 something is missing, 2 nothing was collected.
             """,
@@ -93,13 +94,24 @@ struct CollectRunCommand: ParsableCommand {
     @Option(help: "The namespace of the pods.") var namespace: String = "kube-system"
     @Option(help: "An option for ssh (-o); repeatable.") var sshOption: [String] = []
 
+    @Flag(help: "Replace names and addresses by pseudonyms (see 'clew bundle redact').") var redact = false
+    @OptionGroup(title: "With --redact") var redaction: RedactOptions
+
     mutating func run() throws {
+        let result = try collect()
+        for (what, reason) in result.missing { Output.error("missing: \(what): \(reason)") }
+        if !result.missing.isEmpty { throw ExitCode(3) }
+    }
+
+    /// Collects, and writes the archive.
+    func collect() throws -> Collection.Result {
         let started = WallClock.now
         let collection = try collection(started: started)
         let path = archive.output ?? "clew-\(WallClock.text(started).filter { $0 != ":" && $0 != "-" }).tar.gz"
         _ = try archive.packing(of: path)
+        let secret = redact ? try redaction.secret() : []
         var progress = CollectProgress()
-        let result: Collection.Result
+        var result: Collection.Result
         do throws(Collection.Failure) {
             result = try collection.run { progress.show($0) }
         } catch {
@@ -110,9 +122,9 @@ struct CollectRunCommand: ParsableCommand {
             }
         }
         progress.clear()
+        if redact { result.bundle = try redaction.redact(result.bundle, key: secret, besides: path).bundle }
         try archive.write(result.bundle, to: path)
-        for (what, reason) in result.missing { Output.error("missing: \(what): \(reason)") }
-        if !result.missing.isEmpty { throw ExitCode(3) }
+        return result
     }
 
     private func collection(started: Int) throws(CommandFailure) -> Collection {

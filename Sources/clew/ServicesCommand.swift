@@ -43,11 +43,12 @@ struct ServicesCommand: ParsableCommand {
         @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.")
         var color: ColourMode = .auto
         @OptionGroup(title: "kube-proxy, where the bundle does not say") var proxy: ProxyOptions
+        @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
 
         mutating func run() throws {
             let overrides = try proxy.overrides()
             let wanted = try service.map { try ServicesCommand.serviceName($0) }
-            let (_, snapshot) = try input.load()
+            let (_, snapshot) = try collecting.load(input, nodes: node)
             let nodes = try ServicesCommand.nodes(node, snapshot)
             try ServicesCommand.check(wanted, snapshot)
             let dataplane = Dataplane(compiling: snapshot)
@@ -78,9 +79,12 @@ struct ServicesCommand: ParsableCommand {
 
         /// Nodes that the API knows, and the bundle has no rules of.
         private func uncollected(_ snapshot: ClusterSnapshot) -> String {
-            let names = snapshot.objects.nodes.map(\.name).filter { snapshot.node(named: $0) == nil }.sorted()
-            if output == .json { return names.map { ServicesJSON.line(notCollected: $0) + "\n" }.joined() }
-            return names.isEmpty ? "" : "\nnot collected: \(names.joined(separator: ", "))\n"
+            let missing = snapshot.objects.nodes.map(\.name).filter { snapshot.node(named: $0) == nil }.sorted()
+            if output == .json { return missing.map { ServicesJSON.line(notCollected: $0) + "\n" }.joined() }
+            let gaps = MissingParts.lines(snapshot)
+            let names = missing.filter { name in !gaps.contains { $0.hasPrefix("not collected: node \(name): ") } }
+            let lines = gaps + (names.isEmpty ? [] : ["not collected: \(names.joined(separator: ", "))"])
+            return lines.isEmpty ? "" : "\n" + lines.map { $0 + "\n" }.joined()
         }
     }
 
@@ -152,7 +156,8 @@ struct ServicesCommand: ParsableCommand {
             let plain = name.hasPrefix("node/") ? String(name.dropFirst(5)) : name
             guard let node = snapshot.node(named: plain) else {
                 let known = snapshot.nodes.map(\.name).joined(separator: ", ")
-                throw CommandFailure("the bundle holds no node '\(plain)', but \(known)")
+                let gaps = MissingParts.lines(snapshot, namedIn: plain).map { "; " + $0 }.joined()
+                throw CommandFailure("the bundle holds no node '\(plain)', but \(known)\(gaps)")
             }
             result.append(node)
         }

@@ -39,6 +39,7 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup(title: "The answer") var form: AnswerOptions
     @OptionGroup(title: "One node's files, instead of a bundle ('-' is standard input)")
     var singleFiles: SingleFileOptions
+    @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
 
     func validate() throws {
         let flows = question.flows
@@ -63,7 +64,8 @@ struct TraceCommand: ParsableCommand {
         let flows = question.flows
         // What is wrong with the question is said before a large bundle is read.
         let request = flows == nil ? try fields.request() : nil
-        let (_, snapshot) = try input.load(singleFiles.given)
+        let ends = fields.from.flatMap { from in fields.to.map { (from: from, to: $0, via: fields.via) } }
+        let (_, snapshot) = try collecting.load(input, singleFiles.given, ends: flows == nil ? ends : nil)
         guard !snapshot.nodes.isEmpty else {
             throw CommandFailure("\(input.bundle ?? "the bundle"): holds no node's files (see 'clew bundle show')")
         }
@@ -84,7 +86,8 @@ struct TraceCommand: ParsableCommand {
         do throws(FlowError) {
             traces = try FlowResolver(dataplane).flows(for: request).map(dataplane.trace)
         } catch {
-            throw CommandFailure(error.message)
+            let gaps = MissingParts.lines(dataplane.snapshot, namedIn: error.message)
+            throw CommandFailure(([error.message] + gaps).joined(separator: "; "))
         }
         for trace in traces { outcome.add(trace) }
         var output = Output()
@@ -92,10 +95,16 @@ struct TraceCommand: ParsableCommand {
         case .text:
             let detail: TraceText.Detail = form.brief ? .brief : form.allRules ? .allRules : .decisive
             let report = TraceText(dataplane.snapshot, style: Terminal.style(form.color), detail: detail)
-            try output.write(traces.map(report.text).joined(separator: form.brief ? "" : "\n"))
+            let text = traces.map(report.text).joined(separator: form.brief ? "" : "\n")
+            try output.write(text)
+            for line in MissingParts.lines(dataplane.snapshot, namedIn: text) { try output.write(line + "\n") }
         case .json:
             let report = TraceJSON(dataplane.snapshot)
-            for trace in traces { try output.write(report.line(trace) + "\n") }
+            for trace in traces {
+                let line = report.line(trace)
+                try output.write(line + "\n")
+                for gap in MissingParts.lines(dataplane.snapshot, namedIn: line) { Output.error(gap) }
+            }
         case .mermaid: try output.write(TraceMermaid(dataplane.snapshot).text(traces))
         }
         try output.flush()

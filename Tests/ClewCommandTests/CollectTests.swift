@@ -103,6 +103,19 @@ import Testing
         #expect(missing.contains { $0.hasPrefix("missing: node gone: collecting: ") })
         let shown = try Command.run(["bundle", "show", path + "/out.tar.zst"]).output
         #expect(shown.contains("3 nodes"))
+        // Later answers name what is missing where it matters.
+        let archive = path + "/out.tar.zst"
+        let lost = "not collected: node slow: collecting: no answer within 20 s"
+        let fromLost = try Command.run(["trace", archive, "--from", "node/slow", "--to", "10.9.9.9:80"])
+        #expect(fromLost.code == 2 && fromLost.error.contains(lost), "\(fromLost)")
+        let elsewhere = try Command.run(["trace", archive, "--from", "node/a", "--to", "10.9.9.9:80"])
+        #expect(!(elsewhere.output + elsewhere.error).contains("not collected: node slow"), "\(elsewhere)")
+        for command in ["services", "check"] {
+            let answer = try Command.run([command, archive])
+            #expect(answer.output.contains(lost), "\(command): \(answer)")
+            #expect(answer.output.contains("not collected: node gone: "), "\(command): \(answer)")
+        }
+        #expect(try Command.run(["services", archive, "--node", "slow"]).error.contains(lost))
         #expect(try Command.run(["bundle", "validate", path + "/out.tar.zst"]).code == 0)
     }
 

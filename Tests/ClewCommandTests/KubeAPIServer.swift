@@ -71,6 +71,7 @@ enum KubeAPIServer {
                 if kind and rest:
                     with lock:
                         found = objects[kind].get(rest[0])
+                    found = found or self.recorded_item(kind, rest[0])
                     return self.answer(200, found) if found else self.missing()
                 if kind and ("labelSelector" in query or "fieldSelector" in query):
                     return self.list(kind, query)
@@ -96,6 +97,14 @@ enum KubeAPIServer {
                     return self.watch(name, found, "sendInitialEvents" in query)
                 self.answer(200, body)
 
+            def recorded_item(self, kind, name):
+                """An object out of the recorded list of all."""
+                response = recorded.get("/api/v1/" + kind) or {"body": '{"items": []}'}
+                namespace = self.path.split("/namespaces/")[1].split("/")[0]
+                for item in json.loads(response["body"])["items"]:
+                    if item["metadata"]["name"] == name and item["metadata"].get("namespace") == namespace:
+                        return dict(item, kind="Pod", apiVersion="v1")
+
             def list_namespace(self):
                 """A list of one namespace, cut out of the recorded list of all; a log."""
                 head, _, rest = self.path.split("?")[0].partition("/namespaces/")
@@ -109,7 +118,14 @@ enum KubeAPIServer {
                 if not response:
                     return self.missing()
                 body = json.loads(response["body"])
-                body["items"] = [item for item in body["items"] if item["metadata"].get("namespace") == namespace]
+                query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
+                label = query.get("labelSelector", [""])[0].partition("=")
+                body["items"] = [
+                    item
+                    for item in body["items"]
+                    if item["metadata"].get("namespace") == namespace
+                    and (not label[0] or item["metadata"].get("labels", {}).get(label[0]) == label[2])
+                ]
                 self.answer(200, body)
 
             def watch(self, name, found, is_list):

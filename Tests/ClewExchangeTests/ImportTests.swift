@@ -113,6 +113,105 @@ struct ImportTests {
             ])
     }
 
+    private func imported(_ files: [(String, String)], folder: String? = nil) -> (
+        paths: [String: String], ForeignImport
+    ) {
+        let bundle = SupportBundle(
+            name: "x", artifacts: files.map { Artifact(path: $0.0, bytes: Array($0.1.utf8)) }, folder: folder)
+        let imported = ForeignImport(bundle, nodeName: nil)
+        let all = imported.bundle(named: "y").artifacts.map { ($0.path, String(decoding: $0.bytes, as: UTF8.self)) }
+        return (Dictionary(uniqueKeysWithValues: all), imported)
+    }
+
+    @Test("calicoctl node diags: names of its own, addresses of both families in two files")
+    func calicoDiagnostics() {
+        let (files, imported) = imported([
+            ("hostname", "worker-a\n"), ("ipv4_route", "default via 10.0.0.1 dev eth0\n"),
+            ("ipv6_route", "fe80::/64 dev eth0 proto kernel metric 256\n"),
+            ("ipv4_addr", "2: eth0: <UP> mtu 1500\n    inet 10.0.0.5/24 scope global eth0\n"),
+            ("ipv6_addr", "2: eth0: <UP> mtu 1500\n    inet6 fe80::5/64 scope link\n"),
+            ("ipv4_tables", "*filter\nCOMMIT\n"), ("ipv6_tables", "*nat\nCOMMIT\n"),
+            ("ipsets", "Name: cali40s:x\nType: hash:net\n"), ("date", "Mon\n"),
+        ])
+        #expect(
+            Set(files.keys) == [
+                "nodes/worker-a/ip-addr.txt", "nodes/worker-a/ip-route.txt", "nodes/worker-a/ip-6-route.txt",
+                "nodes/worker-a/iptables-save.txt", "nodes/worker-a/ip6tables-save.txt",
+                "nodes/worker-a/ipset-list.txt",
+            ])
+        let addresses = files["nodes/worker-a/ip-addr.txt"] ?? ""
+        #expect(addresses.contains("10.0.0.5/24") && addresses.contains("fe80::5/64"))
+        #expect(imported.notUnderstood == ["date"])
+    }
+
+    @Test("The EKS log collector: folders by theme, connections behind their statistics")
+    func eksLogCollector() {
+        let (files, imported) = imported([
+            ("kernel/uname.txt", "Linux ip-10-0-1-5.ec2.internal 5.10.1 #1 SMP x86_64 GNU/Linux\n"),
+            ("networking/iprule.txt", "0:\tfrom all lookup local\n"),
+            ("networking/iproute.txt", "default via 10.0.0.1 dev eth0 table main\n"),
+            ("networking/iptables-save.txt", "*nat\nCOMMIT\n"),
+            ("networking/iptables-nat.txt", "Chain PREROUTING (policy ACCEPT 0 packets, 0 bytes)\n"),
+            (
+                "networking/conntrack.txt",
+                "*** Output of conntrack -S *** \ncpu=0 found=1\n*** Output of conntrack -L ***\n"
+                    + "tcp 6 5 TIME_WAIT src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1\n"
+            ), ("sysctls/sysctl_all.txt", "net.ipv4.ip_forward = 1\n"), ("ipamd/enis.json", "{}"),
+        ])
+        let folder = "nodes/ip-10-0-1-5.ec2.internal/"
+        #expect(
+            Set(files.keys)
+                == Set(
+                    ["ip-rule", "ip-route", "iptables-save", "iptables-list", "conntrack", "sysctl"].map {
+                        "\(folder)\($0).txt"
+                    }))
+        #expect(files[folder + "conntrack.txt"]?.hasPrefix("tcp 6 5") == true)
+        #expect(imported.notUnderstood.contains("ipamd/enis.json"))
+    }
+
+    @Test("cilium-sysdump: a folder of each agent's commands, on the node of its pod")
+    func ciliumSysdump() {
+        let pods = """
+            apiVersion: v1
+            kind: PodList
+            items:
+            - metadata: {name: cilium-abcde, namespace: kube-system}
+              spec: {nodeName: worker-a}
+            - metadata: {name: cilium-fghij, namespace: kube-system}
+              spec: {nodeName: worker-b}
+            """
+        let block = { (command: String, text: String) in "# \(command)\n\n```\n\(text)\n```\n" }
+        let (files, _) = imported([
+            ("k8s-pods-20260131.yaml", pods),
+            ("cilium-bugtool-cilium-abcde-1/cmd/ip--4-r.md", block("ip -4 r", "default via 10.0.0.1 dev eth0")),
+            ("cilium-bugtool-cilium-fghij-1/cmd/ip--4-r.md", block("ip -4 r", "default via 10.0.0.2 dev eth0")),
+            ("cilium-bugtool-cilium-fghij-1/cmd/iptables-save--c.md", block("iptables-save -c", "*nat\nCOMMIT")),
+            ("cilium-bugtool-cilium-fghij-1/cmd/cilium-status.md", block("cilium status", "OK")),
+        ])
+        #expect(files["nodes/worker-a/ip-route.txt"] == "default via 10.0.0.1 dev eth0\n")
+        #expect(files["nodes/worker-b/ip-route.txt"] == "default via 10.0.0.2 dev eth0\n")
+        #expect(files["nodes/worker-b/iptables-save.txt"] == "*nat\nCOMMIT\n")
+        #expect(files.keys.contains("cluster/k8s-pods-20260131.yaml"))
+    }
+
+    @Test("Support bundles of troubleshoot and OpenShift's must-gather: objects in folders, never Secrets")
+    func objectArchives() {
+        let (files, imported) = imported([
+            ("cluster-resources/services/shop.json", #"{"kind":"ServiceList","apiVersion":"v1","items":[]}"#),
+            ("cluster-resources/nodes.json", #"{"kind":"NodeList","apiVersion":"v1","items":[]}"#),
+            ("cluster-resources/auth-cani-list/shop.json", "[]"),
+            ("namespaces/shop/core/endpoints.yaml", "apiVersion: v1\nkind: EndpointsList\nitems: []\n"),
+            ("namespaces/shop/core/secrets.yaml", "apiVersion: v1\nkind: SecretList\nitems: []\n"),
+            ("cluster-scoped-resources/core/nodes/a.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: a}\n"),
+        ])
+        #expect(
+            Set(files.keys) == [
+                "cluster/cluster-resources-services-shop.json", "cluster/cluster-resources-nodes.json",
+                "cluster/namespaces-shop-core-endpoints.yaml", "cluster/cluster-scoped-resources-core-nodes-a.yaml",
+            ])
+        #expect(imported.notUnderstood.contains("namespaces/shop/core/secrets.yaml: Secrets are not taken"))
+    }
+
     @Test("Any bytes are taken apart without harm")
     func anyBytes() {
         var state = UInt64.random(in: .min ... .max)

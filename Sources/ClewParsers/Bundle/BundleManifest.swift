@@ -16,6 +16,8 @@ package struct BundleManifest: Sendable {
     package var artifacts: [String: ArtifactOrigin] = [:]
     /// The pod of a namespace's folder, by path relative to the manifest.
     package var namespaces: [String: NamespacedName] = [:]
+    /// What could not be collected.
+    package var missing: [MissingPart] = []
     package init() {}
 
     package static func parse(_ bytes: [UInt8], artifact: ArtifactID) -> ParsedFile<BundleManifest> {
@@ -56,8 +58,32 @@ package struct BundleManifest: Sendable {
                     let path = try reader.string(of: path)
                     namespaces[path] = try Self.pod(&reader)
                 }
+            case "missing": try readMissing(&reader)
             default: try reader.skipValue()
             }
+        }
+    }
+
+    private mutating func readMissing(_ reader: inout JSONReader) throws(JSONError) {
+        guard reader.peek() == .array else { return try reader.skipValue() }
+        try reader.beginArray()
+        while try reader.nextElement() {
+            guard reader.peek() == .object else {
+                try reader.skipValue()
+                continue
+            }
+            var part = MissingPart(what: "", reason: "")
+            try reader.beginObject()
+            while let key = try reader.nextKey() {
+                if reader.isEqual(key, "what") {
+                    part.what = try Self.text(&reader) ?? ""
+                } else if reader.isEqual(key, "reason") {
+                    part.reason = try Self.text(&reader) ?? ""
+                } else {
+                    try reader.skipValue()
+                }
+            }
+            if !part.what.isEmpty { missing.append(part) }
         }
     }
 

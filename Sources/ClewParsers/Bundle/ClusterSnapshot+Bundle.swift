@@ -18,6 +18,7 @@ extension ClusterSnapshot {
         objects = reader.objects.sorted()
         inventory = reader.inventory()
         collected = reader.collected
+        missing = reader.missing
         unread = reader.log.unread.sorted { $0.source < $1.source }
     }
 }
@@ -34,6 +35,7 @@ struct BundleReader {
     private(set) var objects = KubernetesObjects()
     /// Of the manifest nearest to the bundle's root.
     private(set) var collected: String?
+    private(set) var missing: [MissingPart] = []
     private(set) var log = ReadLog()
 
     init(_ bundle: SupportBundle) {
@@ -52,6 +54,7 @@ struct BundleReader {
             log.note(id, "manifest", .read, lines: parsed.lines, unread: parsed.unread)
             source.apply(parsed.value, in: folder)
             if collected == nil { collected = parsed.value.collected }
+            missing += parsed.value.missing
             for (path, pod) in parsed.value.namespaces { podOfFolder[Self.join(folder, path)] = pod }
         }
     }

@@ -1,10 +1,10 @@
-import ClewBundle
+package import ClewBundle
 import Yams
 
 /// Turns YAML into JSON whose values stand on the same lines, so that one set of readers serves both.
-enum YAMLText {
+package enum YAMLText {
     /// The JSON texts of all documents, one after the other, and the documents that are no YAML.
-    static func json(from bytes: [UInt8], artifact: ArtifactID) -> (json: [UInt8], unread: [UnreadLine]) {
+    package static func json(from bytes: [UInt8], artifact: ArtifactID) -> (json: [UInt8], unread: [UnreadLine]) {
         var writer = JSONWriter(limit: max(1 << 20, bytes.count.multipliedReportingOverflow(by: 8).partialValue))
         var unread: [UnreadLine] = []
         for document in documents(bytes) {

@@ -1,0 +1,351 @@
+import ClewBundle
+import ClewParsers
+
+/// Goes through a JSON text, or several one after the other, and replaces names and addresses in its strings.
+struct JSONRewriter {
+    /// What the text is, which decides what its strings mean.
+    enum Kind {
+        /// API objects and configurations: keys say what strings are, and all that is not known is a name.
+        case objects
+        /// What `ip -j` and `nft -j` print.
+        case command
+        /// `bundle.json`.
+        case manifest
+    }
+
+    private let kind: Kind
+    private var reader: JSONReader
+    private var output: [UInt8] = []
+    private var line: Int
+    private let bytes: [UInt8]
+    /// Up to where lines were copied.
+    private var copied = 0
+    /// Makes the path of a file another one, for the manifest.
+    private let path: (String, inout Redactor) -> String
+
+    init(_ bytes: [UInt8], _ kind: Kind, path: @escaping (String, inout Redactor) -> String = { name, _ in name }) {
+        self.kind = kind
+        self.bytes = bytes
+        self.path = path
+        reader = JSONReader(bytes)
+        line = 0
+    }
+
+    /// The text with pseudonyms; `nil` where it is not well-formed.
+    mutating func rewritten(_ redactor: inout Redactor) -> [UInt8]? {
+        do throws(JSONError) {
+            while !reader.isAtEnd() {
+                try value(Place(), &redactor)
+                output.append(0x0A)
+            }
+            return output
+        } catch {
+            return nil
+        }
+    }
+
+    /// Where a value stands.
+    private struct Place {
+        var key = ""
+        var parent = ""
+        /// The keys of this object are names, as those of labels are.
+        var hasOwnKeys = false
+        /// The strings of this place are names.
+        var isName = false
+        /// Paths of files.
+        var hasPaths = false
+    }
+
+    private mutating func value(_ place: Place, _ redactor: inout Redactor) throws(JSONError) {
+        switch reader.peek() {
+        case .object: try object(place, &redactor)
+        case .array:
+            output.append(UInt8(ascii: "["))
+            try reader.beginArray()
+            var isFirst = true
+            while try reader.nextElement() {
+                if !isFirst { output.append(UInt8(ascii: ",")) }
+                isFirst = false
+                breakLine()
+                try value(place, &redactor)
+            }
+            output.append(UInt8(ascii: "]"))
+        case .string: quote(text(try reader.string(), place, &redactor))
+        default:
+            let start = reader.offset
+            try reader.skipValue()
+            let raw = String(decoding: bytes[start..<reader.offset], as: UTF8.self)
+            let plain = raw.filter { !$0.isWhitespace && $0 != "," && $0 != ":" }
+            output += plain.utf8
+            if place.key.hasSuffix("len"), let length = Int(plain), let address = redactor.lastAddress {
+                redactor.noteNetwork(address, length: length)
+            }
+        }
+    }
+
+    /// Keeps the lines of the original, roughly, so that what is said of a line can be found.
+    private mutating func breakLine() {
+        let offset = min(reader.offset, bytes.count)
+        guard offset > copied else { return }
+        if bytes[copied..<offset].contains(0x0A) { output.append(0x0A) }
+        copied = offset
+    }
+
+    private mutating func object(_ place: Place, _ redactor: inout Redactor) throws(JSONError) {
+        output.append(UInt8(ascii: "{"))
+        try reader.beginObject()
+        var isFirst = true
+        while let name = try reader.nextKey() {
+            let key = try reader.string(of: name)
+            if kind == .objects, Self.isDropped(key, in: place) {
+                try reader.skipValue()
+                continue
+            }
+            if !isFirst { output.append(UInt8(ascii: ",")) }
+            isFirst = false
+            breakLine()
+            quote(self.key(key, place, &redactor))
+            output += ": ".utf8
+            try value(inner(key, place), &redactor)
+        }
+        output.append(UInt8(ascii: "}"))
+    }
+
+    // MARK: - Keys
+
+    private static func isDropped(_ key: String, in place: Place) -> Bool {
+        if ["managedFields", "binaryData", "stringData"].contains(key) { return true }
+        if key == "env" || key == "envFrom", !place.hasOwnKeys { return true }
+        return place.key == "annotations" && !LabelNames.isPublic(key)
+    }
+
+    private func inner(_ key: String, _ place: Place) -> Place {
+        var result = Place(key: key, parent: place.key)
+        switch kind {
+        case .command: break
+        case .manifest:
+            result.hasPaths = place.key.isEmpty && (key == "artifacts" || key == "namespaces")
+            result.hasOwnKeys = place.key.isEmpty && key == "collections"
+            result.isName = key == "pod" || key == "node"
+        case .objects:
+            result.hasOwnKeys = Self.maps.contains(key) && !place.hasOwnKeys
+            result.isName = place.hasOwnKeys && place.key != "data" && place.key != "annotations"
+        }
+        return result
+    }
+
+    private static let maps: Set<String> = [
+        "labels", "annotations", "matchLabels", "selector", "nodeSelector", "data", "capacity", "allocatable", "limits",
+        "requests", "topology", "deprecatedTopology", "auths",
+    ]
+
+    private func key(_ key: String, _ place: Place, _ redactor: inout Redactor) -> String {
+        if place.hasPaths { return path(key, &redactor) }
+        if kind == .command {
+            return redactor.names.pseudonyms[key]?.kind == .device ? redactor.names.device(key) : key
+        }
+        if kind == .manifest { return place.hasOwnKeys ? redactor.names.name(key) : key }
+        if place.hasOwnKeys { return LabelNames.key(key, &redactor) }
+        return key.contains { "./: ".contains($0) } ? LabelNames.key(key, &redactor) : key
+    }
+
+    // MARK: - Strings
+
+    private func text(_ text: String, _ place: Place, _ redactor: inout Redactor) -> String {
+        switch kind {
+        case .command: return Self.output(text, place, &redactor)
+        case .manifest:
+            if place.key == "collected" || place.key == "tool" { return text }
+            if place.isName {
+                return text.split(separator: "/", omittingEmptySubsequences: false).map {
+                    redactor.names.name(String($0))
+                }.joined(separator: "/")
+            }
+            return Self.rewritten(text, .free, &redactor)
+        case .objects: return Self.field(text, place, &redactor)
+        }
+    }
+
+    static func rewritten(_ text: String, _ mode: Redactor.Mode, _ redactor: inout Redactor) -> String {
+        var rewriter = TextRewriter(Array(text.utf8), mode)
+        return String(decoding: rewriter.rewritten(&redactor), as: UTF8.self)
+    }
+
+    private static func output(_ text: String, _ place: Place, _ redactor: inout Redactor) -> String {
+        switch place.key {
+        case "ifname", "dev", "link", "master", "oif", "iif", "devname", "link_netns", "vrf", "ifindex_name":
+            return redactor.names.device(text)
+        case "altnames": return redactor.names.device(text)
+        case "label": return redactor.names.known(text) == nil ? text : redactor.names.device(text)
+        case "comment", "ifalias", "prefix": return rewritten(text, .comment, &redactor)
+        case "chain", "set", "map", "flowtable", "name":
+            // Names of nft's own things; those with a hash are told by their form.
+            if text.contains("/") || text.hasPrefix("@") { return rewritten(text, .format, &redactor) }
+            return place.parent == "table" && text == "kube-proxy" ? text : redactor.names.rules(text)
+        case "table":
+            return RouteTables.isKnown(text) ? text : redactor.names.rules(text)
+        case "right", "left", "elem", "data":
+            return Data.quoted(text, &redactor)
+        default: return rewritten(text, .format, &redactor)
+        }
+    }
+
+    /// What rules are compared with: an address, a device, the name of a set.
+    private enum Data {
+        static func quoted(_ text: String, _ redactor: inout Redactor) -> String {
+            if text.hasSuffix("*") { return redactor.names.stem(ofDevices: String(text.dropLast())) + "*" }
+            if redactor.names.pseudonyms[text]?.kind == .device { return redactor.names.device(text) }
+            return rewritten(text, .format, &redactor)
+        }
+    }
+
+    private static func field(_ text: String, _ place: Place, _ redactor: inout Redactor) -> String {
+        if place.isName { return LabelNames.value(text, &redactor) }
+        switch place.key {
+        case "name" where place.parent == "ports", "targetPort", "portName":
+            return text.isEmpty || text.allSatisfy(\.isNumber) ? text : redactor.word(text, .comment)
+        case "name", "namespace", "generateName", "nodeName", "serviceName", "serviceAccountName", "serviceAccount",
+            "hostname", "subdomain", "hostnameOverride", "claimName", "zone", "region", "clusterName":
+            return hasAddress(text) ? rewritten(text, .free, &redactor) : redactor.names.name(text)
+        case "image": return LabelNames.image(text, &redactor)
+        case "uid", "containerID", "imageID", "podUID", "machineID", "systemUUID", "bootID", "resourceVersion",
+            "pod-template-hash":
+            return text.allSatisfy(\.isNumber) ? text : rewritten(text, .free, &redactor)
+        case _ where LabelNames.keptFields.contains(place.key):
+            return redactor.names.known(text) == nil && LabelNames.isPlainValue(text)
+                ? text : rewritten(text, .free, &redactor)
+        case "data": return rewritten(text, .free, &redactor)
+        default:
+            return place.parent == "data" || text.contains("\n")
+                ? EmbeddedText.rewritten(text, &redactor) : rewritten(text, .free, &redactor)
+        }
+    }
+
+    private static func hasAddress(_ text: String) -> Bool {
+        var scanner = TokenScanner(Array(text.utf8))
+        while let (token, _) = scanner.next() {
+            if case .address = token { return true }
+        }
+        return false
+    }
+
+    private mutating func quote(_ text: String) {
+        output.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): output += [UInt8(ascii: "\\"), byte]
+            case 0x0A: output += "\\n".utf8
+            case 0x09: output += "\\t".utf8
+            case 0x0D: output += "\\r".utf8
+            case 0..<0x20:
+                output += "\\u00".utf8
+                output += (byte < 16 ? "0" : "").utf8
+                output += String(byte, radix: 16).utf8
+            default: output.append(byte)
+            }
+        }
+        output.append(UInt8(ascii: "\""))
+    }
+}
+
+/// A configuration inside of a ConfigMap: YAML, JSON or text of its own.
+enum EmbeddedText {
+    static func rewritten(_ text: String, _ redactor: inout Redactor) -> String {
+        let bytes = Array(text.utf8)
+        if let json = json(of: bytes) {
+            var rewriter = JSONRewriter(json, .objects)
+            if let result = rewriter.rewritten(&redactor) { return String(decoding: result, as: UTF8.self) }
+        }
+        return JSONRewriter.rewritten(text, .free, &redactor)
+    }
+
+    /// JSON as it is, or what YAML says; `nil` where it is neither an object nor a list.
+    static func json(of bytes: [UInt8]) -> [UInt8]? {
+        let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") { return bytes }
+        guard bytes.contains(UInt8(ascii: ":")) else { return nil }
+        let (json, unread) = YAMLText.json(from: bytes, artifact: .init(rawValue: 0))
+        let start = json.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+        guard unread.isEmpty, start == UInt8(ascii: "{") || start == UInt8(ascii: "[") else { return nil }
+        return json
+    }
+}
+
+/// Labels, annotations, and fields whose values are words of the API.
+enum LabelNames {
+    private static let publicDomains = [
+        "kubernetes.io", "k8s.io", "projectcalico.org", "coreos.com", "cilium.io", "x-k8s.io", "openshift.io",
+    ]
+
+    /// Whether a key belongs to Kubernetes or a network plugin.
+    static func isPublic(_ key: String) -> Bool {
+        guard let slash = key.firstIndex(of: "/") else { return false }
+        let domain = key[..<slash]
+        return publicDomains.contains { domain == $0 || domain.hasSuffix("." + $0) }
+            && !key.hasSuffix("last-applied-configuration")
+    }
+
+    static func key(_ key: String, _ redactor: inout Redactor) -> String {
+        if isPublic(key) { return key }
+        if ["app", "name", "component", "tier", "k8s-app", "role", "version", "cpu", "memory", "pods"].contains(key) {
+            return key
+        }
+        if key.contains("/"), !key.contains(":") {
+            return key.split(separator: "/", omittingEmptySubsequences: false).map {
+                redactor.names.name(String($0))
+            }.joined(separator: "/")
+        }
+        if key.contains(where: { "./: ".contains($0) }) {
+            return JSONRewriter.rewritten(key, .free, &redactor)
+        }
+        return PlainWords.contains(key) && redactor.names.known(key) == nil ? key : redactor.names.name(key)
+    }
+
+    /// The value of a label: a name, but for numbers and what addresses are in it.
+    static func value(_ text: String, _ redactor: inout Redactor) -> String {
+        if Redactor.isNumber(text) { return JSONRewriter.rewritten(text, .free, &redactor) }
+        if text.utf8.allSatisfy({ TokenScanner.isWordByte($0) || $0 == UInt8(ascii: "-") }) {
+            return publicValues.contains(text) ? text : redactor.names.name(text)
+        }
+        return JSONRewriter.rewritten(text, .free, &redactor)
+    }
+
+    /// A registry, folders in it, and a version: all are names, but those that everybody pulls.
+    static func image(_ text: String, _ redactor: inout Redactor) -> String {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { part -> String in
+            let words = part.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let name = words.first else { return "" }
+            let other = publicImages.contains(name) ? name : redactor.names.name(name)
+            let rest = words.dropFirst().map {
+                Redactor.isNumber($0) ? $0 : JSONRewriter.rewritten($0, .free, &redactor)
+            }
+            return ([other] + rest).joined(separator: ":")
+        }
+        return parts.joined(separator: "/")
+    }
+
+    private static let publicImages: Set<String> = [
+        "registry.k8s.io", "k8s.gcr.io", "docker.io", "quay.io", "library", "pause", "busybox", "flannel", "calico",
+        "node", "cni", "cilium", "kindnetd",
+    ]
+
+    private static let publicValues: Set<String> = [
+        "linux", "amd64", "arm64", "node", "control-plane", "Helm", "Auto", "auto", "Disabled", "PreferZone",
+        "PreferClose", "endpointslice-controller", "apiserver", "vxlan", "host-gw", "cluster-service",
+    ]
+
+    static let keptFields: Set<String> = [
+        "kind", "apiVersion", "type", "protocol", "phase", "status", "addressType", "ipFamilyPolicy", "ipFamilies",
+        "internalTrafficPolicy", "externalTrafficPolicy", "sessionAffinity", "operator", "effect", "restartPolicy",
+        "dnsPolicy", "imagePullPolicy", "mode", "scheduler", "detectLocalMode", "kubeletVersion", "kubeProxyVersion",
+        "containerRuntimeVersion", "architecture", "operatingSystem", "policyTypes", "ipMode", "creationTimestamp",
+        "lastTransitionTime", "lastHeartbeatTime", "startTime", "trafficDistribution", "Backend", "Type", "cniVersion",
+        "syncPeriod", "minSyncPeriod", "tcpTimeout", "tcpFinTimeout", "udpTimeout", "tcpEstablishedTimeout",
+        "tcpCloseWaitTimeout", "appProtocol", "cgroupDriver", "iptables", "deletionTimestamp", "endpointslice",
+    ]
+
+    static func isPlainValue(_ text: String) -> Bool {
+        text.utf8.count < 64
+            && text.utf8.allSatisfy { TokenScanner.isWordByte($0) || ".-+:/~".utf8.contains($0) }
+    }
+}

@@ -1,0 +1,241 @@
+/// Other names for names: the same for the same, and no two alike.
+struct NamePseudonyms {
+    /// What a pseudonym stands for, in the report.
+    enum Kind: String, Sendable, CaseIterable {
+        case name, device, rules, identifier
+        /// Of a comment or a log, where nothing else says that it is a name.
+        case word
+    }
+
+    private let hash: KeyedHash
+    /// What was replaced, and by what.
+    private(set) var pseudonyms: [String: (pseudonym: String, kind: Kind)] = [:]
+    private var taken: Set<String> = []
+    /// Names that begin with one of these, as rules have them (`acme+`), get pseudonyms that begin alike.
+    private var devicePrefixes: Set<String> = []
+    private var devices: [String: String] = [:]
+
+    init(_ hash: KeyedHash) { self.hash = hash }
+
+    /// Names that every cluster has.
+    static let everywhere: Set<String> = [
+        "", "default", "kube-system", "kube-public", "kube-node-lease", "kubernetes", "kube-dns", "coredns",
+        "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kube-flannel",
+        "kube-flannel-ds", "flannel", "kube-flannel-cfg", "calico-system", "calico-node", "tigera-operator", "cilium",
+        "kindnet", "localhost", "local", "localdomain", "svc", "cluster", "pod", "true", "false", "com", "org", "net",
+        "io", "internal", "arpa", "in-addr", "ip6", "k8s", "x-k8s", "extension-apiserver-authentication",
+        "cluster-info", "kubeadm-config", "kubelet-config", "kube-root-ca.crt", "apiserver",
+    ]
+
+    static func isEverywhere(_ name: String) -> Bool {
+        everywhere.contains(name) || name.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
+    }
+
+    /// The pseudonym of a name; of one with dots, as hosts have them, part by part.
+    mutating func name(_ name: String, _ kind: Kind = .name) -> String {
+        if Self.isEverywhere(name) { return name }
+        if name.contains(".") {
+            return name.split(separator: ".", omittingEmptySubsequences: false).map { self.name(String($0), kind) }
+                .joined(separator: ".")
+        }
+        // What the API makes names of ends so.
+        if name.hasSuffix("-") || name.hasSuffix("_") {
+            return self.name(String(name.dropLast()), kind) + String(name.suffix(1))
+        }
+        if let known = pseudonyms[name] {
+            if known.kind == .word, kind != .word { pseudonyms[name]?.kind = kind }
+            return known.pseudonym
+        }
+        return note(name, kind) { hash, round in "n" + Self.letters(hash(name, 32 + round), 9) }
+    }
+
+    /// The pseudonym if the name is one that was replaced somewhere; that of mere words too where these are looked for.
+    func known(_ name: String, amongWords: Bool = false) -> String? {
+        guard let known = pseudonyms[name], amongWords || known.kind != .word else { return nil }
+        return known.pseudonym
+    }
+
+    /// A device's: what it begins with tells its kind, and stays.
+    mutating func device(_ name: String) -> String {
+        if let known = devices[name] { return known }
+        let result = newDevice(name)
+        devices[name] = result
+        return result
+    }
+
+    private mutating func newDevice(_ name: String) -> String {
+        if DeviceNames.isOfKernel(name) { return name }
+        if let known = pseudonyms[name], known.kind == .device { return known.pseudonym }
+        let known = devicePrefixes.filter { name.hasPrefix($0) && name != $0 }.max { $0.count < $1.count }
+        let kept = DeviceNames.prefix(of: name)
+        let start = known.map { stem(ofDevices: $0) } ?? (kept.isEmpty ? "if" : kept)
+        let room = max(15 - start.count, 3)
+        return note(name, .device) { hash, round in
+            start + Self.letters(hash(name, 64 + round), min(room, 9))
+        }
+    }
+
+    /// Chooses anew, now that all beginnings are known that rules speak of.
+    mutating func renameDevices() {
+        guard !devicePrefixes.isEmpty else { return }
+        devices = [:]
+        let all = pseudonyms.filter { $0.value.kind == .device }.keys.sorted()
+        for name in all { pseudonyms[name] = nil }
+        for name in all { _ = device(name) }
+    }
+
+    /// How pseudonyms of devices begin whose names begin with `prefix`.
+    mutating func stem(ofDevices prefix: String) -> String {
+        if DeviceNames.isPrefix(prefix) { return prefix }
+        devicePrefixes.insert(prefix)
+        let kept = DeviceNames.prefix(of: prefix)
+        return (kept.isEmpty ? "if" : kept) + Self.letters(hash(prefix, 96), 4)
+    }
+
+    /// A chain's, a set's, a table's: words of vendors stay, what may be a name or the hash of one goes.
+    mutating func rules(_ name: String) -> String {
+        if let known = pseudonyms[name], known.kind == .rules { return known.pseudonym }
+        if DeviceNames.isPlain(name) { return name }
+        var result = ""
+        var part = ""
+        let isVendors = RuleNames.vendors.contains(where: name.hasPrefix)
+        for character in name + "-" {
+            guard "-_:./+*@|".contains(character) else {
+                part.append(character)
+                continue
+            }
+            result += rulePart(part, isVendors: isVendors) + String(character)
+            part = ""
+        }
+        result.removeLast()
+        guard result != name else { return name }
+        return note(name, .rules) { _, round in round == 0 ? result : result + "\(round)" }
+    }
+
+    private mutating func rulePart(_ part: String, isVendors: Bool) -> String {
+        if part.isEmpty || part.allSatisfy(\.isNumber) { return part }
+        let isCapitals = part.allSatisfy { $0.isUppercase }
+        if isVendors, isCapitals, part.count < 13 { return part }
+        if known(part) == nil, PlainWords.contains(part) { return part }
+        if DeviceNames.isOfKernel(part) { return part }
+        if !DeviceNames.prefix(of: part).isEmpty, part.count < 16 { return device(part) }
+        if isVendors, part.count > 5 { return identifier(part) }
+        return self.name(part, .rules)
+    }
+
+    /// Of a number in letters or digits that means nothing, such as a hash: another one of the same form.
+    mutating func identifier(_ text: String) -> String {
+        if let known = pseudonyms[text] { return known.pseudonym }
+        if text.allSatisfy({ $0 == "0" || $0 == "-" }) { return text }
+        let isHex = text.allSatisfy { $0.isHexDigit || $0 == "-" }
+        let hasCapitals = text.contains(where: \.isUppercase)
+        let hasSmall = text.contains(where: \.isLowercase)
+        return note(text, .identifier) { hash, round in
+            var result = ""
+            for (index, character) in text.enumerated() {
+                guard character.isLetter || character.isNumber else {
+                    result.append(character)
+                    continue
+                }
+                let draw = hash("\(text)/\(index / 8)", 128 + round) >> UInt64(8 * (index % 8)) & 255
+                let alphabet =
+                    isHex
+                    ? (hasCapitals ? Self.capitalHex : Self.hex)
+                    : hasCapitals && hasSmall ? Self.both : hasCapitals ? Self.capitals : Self.base32
+                result.append(alphabet[Int(draw) % alphabet.count])
+            }
+            return result
+        }
+    }
+
+    /// Takes what was worked out elsewhere, such as the name of a chain that is the hash of other names.
+    mutating func set(_ name: String, to pseudonym: String, _ kind: Kind) {
+        pseudonyms[name] = (pseudonym, kind)
+        taken.insert(pseudonym)
+    }
+
+    private mutating func note(_ name: String, _ kind: Kind, _ make: (KeyedHash, UInt64) -> String) -> String {
+        var round: UInt64 = 0
+        var result = make(hash, round)
+        while round < 64, taken.contains(result) || pseudonyms[result] != nil || result == name {
+            round += 1
+            result = make(hash, round)
+        }
+        taken.insert(result)
+        pseudonyms[name] = (result, kind)
+        return result
+    }
+
+    private static let base32 = Array("abcdefghijklmnopqrstuvwxyz234567")
+    private static let capitals = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+    private static let both = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    private static let hex = Array("0123456789abcdef")
+    private static let capitalHex = Array("0123456789ABCDEF")
+
+    /// Some letters of a number, five bits each.
+    private static func letters(_ number: UInt64, _ count: Int) -> String {
+        String((0..<min(count, 12)).map { base32[Int(number >> UInt64(5 * $0) & 31)] })
+    }
+}
+
+/// What names of devices tell.
+enum DeviceNames {
+    /// Beginnings that say what kind of device it is, the longest first.
+    private static let prefixes = [
+        "cilium_vxlan", "cilium_geneve", "cilium_", "kube-bridge", "nodelocaldns", "wireguard", "flannel", "docker",
+        "podman", "virbr", "vxlan", "weave", "genev", "kube-", "dummy", "macvtap", "vnet", "veth", "cali", "tunl",
+        "cni",
+        "lxc", "eni", "gke", "azv", "cbr", "ipip", "gre", "tap", "tun", "bond", "br-", "wg", "nic",
+    ]
+
+    /// Names that the kernel, systemd or a network plugin gives on every machine.
+    static func isOfKernel(_ name: String) -> Bool {
+        if [
+            "lo", "NONE", "kube-ipvs0", "nodelocaldns", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali",
+            "kube-bridge",
+        ]
+        .contains(name) {
+            return true
+        }
+        if ["cilium_host", "cilium_net", "cilium_vxlan", "cilium_geneve", "lxc_health", "weave", "docker_gwbridge"]
+            .contains(name)
+        {
+            return true
+        }
+        if isPrefix(name) { return true }
+        // eth0, ens3, enp0s3, bond0, cni0, flannel.1, docker0, tunl0, and VLANs of them.
+        let letters = name.prefix { $0.isLowercase }
+        let rest = name.dropFirst(letters.count)
+        let numbered = [
+            "eth", "ens", "eno", "em", "wlan", "bond", "team", "cni", "flannel", "docker", "tunl", "gre", "gretap",
+            "erspan", "sit", "dummy", "virbr", "wg", "cbr", "br", "tun", "tap", "ip6tnl", "ifb", "vxlan", "ip6gre",
+            "ip6_vti", "ip_vti", "nlmon", "bridge", "net", "if",
+        ]
+        if letters == "enp" || letters == "wlp" {
+            return rest.allSatisfy { $0.isNumber || "sfnpvd.".contains($0) } && rest.count < 10
+        }
+        return numbered.contains(String(letters)) && rest.count < 6 && rest.allSatisfy { $0.isNumber || $0 == "." }
+            || ["ip6tnl0", "ip6gre0", "ip6_vti0", "ip_vti0"].contains(name)
+    }
+
+    /// The beginning that tells the kind, or nothing.
+    static func prefix(of name: String) -> String { prefixes.first { name.hasPrefix($0) && name != $0 } ?? "" }
+
+    /// Whether it is such a beginning: what rules name with `cali+`.
+    static func isPrefix(_ name: String) -> Bool {
+        prefixes.contains(name) || ["eth", "ens", "en", "enp"].contains(name)
+    }
+
+    /// Whether a chain, a table or a set is called by plain words.
+    static func isPlain(_ name: String) -> Bool { FormatWords.contains(name) }
+}
+
+/// What names of chains and sets tell.
+enum RuleNames {
+    /// How those begin that software makes: what follows is made of words in capitals, or hashes.
+    static let vendors = [
+        "KUBE-", "cali", "CNI-", "DOCKER", "FLANNEL-", "CILIUM_", "OLD_CILIUM_", "WEAVE-", "ISTIO_", "LIBVIRT_",
+        "NETAVARK", "ANTREA-", "f2b-", "ufw-", "kube-", "weave-", "cilium_", "service-", "endpoint-", "external-",
+        "firewall-", "local-", "affinity-", "AZURE-", "GKE-", "AWS-", "IP-MASQ", "OPENSHIFT-", "OVN-",
+    ]
+}

@@ -1,0 +1,242 @@
+package import ClewBundle
+import ClewKubeProxy
+import ClewNet
+import ClewParsers
+import ClewSnapshot
+
+/// Makes a bundle that can be shown to others: names and addresses are replaced so that all verdicts stay the same.
+package enum Redaction {
+    /// What was done.
+    package struct Report: Sendable {
+        /// How many different names, devices … were replaced, by kind.
+        package var counts: [(kind: String, count: Int)] = []
+        /// What each was replaced by, for whoever has the original.
+        package var pairs: [(kind: String, original: String, pseudonym: String)] = []
+        /// Files that were left out, and why.
+        package var leftOut: [(path: String, reason: String)] = []
+    }
+
+    /// Why no bundle could be made.
+    package struct Failure: Error, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Sixteen bytes for `key`, from any bytes: pseudonyms are the same wherever the key is.
+    package static func key(from bytes: [UInt8]) -> [UInt8] { Array(SHA256.digest(bytes).prefix(16)) }
+
+    /// `key`: of 16 bytes; without it the pseudonyms tell nothing.
+    package static func redacted(
+        _ bundle: SupportBundle, key: [UInt8]
+    ) throws(Failure) -> (bundle: SupportBundle, report: Report) {
+        var redactor = Redactor(KeyedHash(key: key))
+        var hashed = HashedNames(ClusterSnapshot(parsing: bundle, nodeName: nil).objects)
+        // Objects first: they tell what is a name.
+        let sorted = bundle.artifacts.map { ($0, RedactedFile($0.path, $0.bytes)) }.sorted { one, other in
+            (one.1.order, one.0.path) < (other.1.order, other.0.path)
+        }
+        for (artifact, file) in sorted {
+            _ = file.path(&redactor)
+            _ = file.rewritten(&redactor)
+            if file.holdsIptables { hashed.addComments(of: artifact.bytes) }
+        }
+        if let address = redactor.choosePseudonyms() {
+            throw Failure(description: "its networks leave no other address to choose for \(address)")
+        }
+        hashed.rename(in: &redactor)
+        var report = Report()
+        var artifacts: [Artifact] = []
+        for (artifact, file) in sorted {
+            let path = file.path(&redactor)
+            switch file.rewritten(&redactor) {
+            case .text(let bytes): artifacts.append(Artifact(path: path, bytes: bytes, origin: nil))
+            case .leftOut(let reason): report.leftOut.append((artifact.path, reason))
+            }
+        }
+        for problem in bundle.problems { report.leftOut.append((problem.path, problem.reason)) }
+        fill(&report, from: redactor)
+        return (SupportBundle(name: "redacted", artifacts: artifacts), report)
+    }
+
+    private static func fill(_ report: inout Report, from redactor: Redactor) {
+        for (own, other) in redactor.addressPairs {
+            report.pairs.append(("address", own.description, other.description))
+        }
+        for (own, other) in redactor.macPairs { report.pairs.append(("MAC", own, other)) }
+        for (name, entry) in redactor.names.pseudonyms.sorted(by: { $0.key < $1.key }) where name != entry.pseudonym {
+            report.pairs.append((entry.kind.rawValue, name, entry.pseudonym))
+        }
+        for kind in ["address", "MAC", "name", "device", "rules", "identifier", "word"] {
+            report.counts.append((kind, report.pairs.count { $0.kind == kind }))
+        }
+    }
+}
+
+/// A file of a bundle, and how it is gone through.
+struct RedactedFile {
+    enum Result {
+        case text([UInt8])
+        case leftOut(String)
+    }
+
+    private enum Treatment {
+        case json(JSONRewriter.Kind)
+        case text(Redactor.Mode)
+        case sysctls
+        case pod
+        /// Counters of the kernel: its own words, and numbers.
+        case asItIs
+        case leftOut(String)
+    }
+
+    private let original: String
+    private let bytes: [UInt8]
+    private let treatment: Treatment
+    let holdsIptables: Bool
+    /// Objects are read before all else.
+    let order: Int
+
+    init(_ path: String, _ bytes: [UInt8]) {
+        original = path
+        self.bytes = bytes
+        let parts = path.split(separator: "/").map(String.init)
+        let name = parts.last ?? ""
+        let isList = parts.dropLast().last == "proc-xt_recent"
+        let format = isList ? .recentList("x") : ArtifactFormat(fileName: name)
+        holdsIptables = format?.kind == .iptables
+        treatment = Self.treatment(of: name, parts, format, bytes)
+        if case .json(.objects) = treatment { order = format == nil ? 0 : 2 } else { order = 1 }
+    }
+
+    private static func treatment(
+        of name: String, _ parts: [String], _ format: ArtifactFormat?, _ bytes: [UInt8]
+    ) -> Treatment {
+        if bytes.isEmpty { return .asItIs }
+        guard !bytes.prefix(1 << 16).contains(0),
+            String(validating: bytes.prefix(1 << 20), as: UTF8.self) != nil || bytes.count > 1 << 20
+        else { return .leftOut("it is no text") }
+        let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+        let isJSON = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        if name == "bundle.json" { return .json(.manifest) }
+        switch format?.kind {
+        case .pod: return .pod
+        case .sysctls: return .sysctls
+        case .proxyConfiguration, .proxyConfigz: return .json(.objects)
+        case .proxyMode: return .asItIs
+        case nil: break
+        default: return isJSON ? .json(.command) : .text(.format)
+        }
+        let counters = [
+            "proc-net-softnet", "proc-net-stat", "proc-net-netstat", "proc-net-snmp", "proc-net-sockstat", "nstat",
+            "uptime", "conntrack-stats", "iptables-version", "nft-version", "ip-version", "ipvsadm-timeouts",
+        ]
+        if counters.contains(where: name.hasPrefix) { return .asItIs }
+        if ["bridge-vlan.json"].contains(name) { return .json(.command) }
+        let commands = [
+            "proc-net-dev", "ip-link-stats", "sys-class-net", "ss-all", "ipvsadm-", "tc-qdisc", "nft-list-chains",
+            "bridge-vlan",
+        ]
+        if commands.contains(where: name.hasPrefix) { return .text(.format) }
+        let plain = name.lowercased()
+        let isYAML = [".yaml", ".yml"].contains(where: plain.hasSuffix)
+        return isJSON || isYAML ? .json(.objects) : .text(.free)
+    }
+
+    /// The path with pseudonyms of the node, of the namespace and of other names in it.
+    func path(_ redactor: inout Redactor) -> String { Self.path(original, &redactor) }
+
+    static func path(_ path: String, _ redactor: inout Redactor) -> String {
+        var parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        for index in parts.indices {
+            let before = index > 0 ? parts[index - 1] : ""
+            let original = parts[index]
+            if before == "nodes", index < parts.count - 1 || path.hasSuffix("/") {
+                parts[index] = redactor.names.name(original)
+            } else if before == "netns" {
+                parts[index] = redactor.names.name(original)
+            } else if before == "proc-xt_recent" {
+                parts[index] = redactor.names.rules(original)
+            } else if ["nodes", "netns", "cluster", "proc-xt_recent", "bundle.json"].contains(original)
+                || ArtifactFormat(fileName: original) != nil
+            {
+                continue
+            } else {
+                let stem = original.prefix { $0 != "." }
+                parts[index] =
+                    redactor.word(String(stem), .free)
+                    + JSONRewriter.rewritten(String(original.dropFirst(stem.count)), .free, &redactor)
+            }
+        }
+        return parts.joined(separator: "/")
+    }
+
+    func rewritten(_ redactor: inout Redactor) -> Result {
+        redactor.lastAddress = nil
+        switch treatment {
+        case .asItIs: return .text(bytes)
+        case .leftOut(let reason): return .leftOut(reason)
+        case .text(let mode):
+            var rewriter = TextRewriter(bytes, mode)
+            return .text(rewriter.rewritten(&redactor))
+        case .sysctls: return .text(SysctlLines.rewritten(bytes, &redactor))
+        case .pod:
+            let names = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first ?? ""
+            let other = names.split(separator: "/", omittingEmptySubsequences: false).map {
+                redactor.names.name($0.trimmingBlanks)
+            }
+            return .text(Array((other.joined(separator: "/") + "\n").utf8))
+        case .json(let kind):
+            let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+            let isJSON = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+            let json = isJSON ? bytes : EmbeddedText.json(of: bytes)
+            if let json {
+                var rewriter = JSONRewriter(json, kind, path: Self.path)
+                if let result = rewriter.rewritten(&redactor) { return .text(result) }
+            }
+            // Cut off, or not what its name says.
+            if case .command = kind { return .leftOut("it is no JSON that could be read to its end") }
+            var rewriter = TextRewriter(bytes, .free)
+            return .text(rewriter.rewritten(&redactor))
+        }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: String {
+        var text = drop(while: \.isWhitespace)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
+    }
+}
+
+/// `sysctl -a`: the parameters of the network, with devices in their names.
+enum SysctlLines {
+    static func rewritten(_ bytes: [UInt8], _ redactor: inout Redactor) -> [UInt8] {
+        var result: [UInt8] = []
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: true) {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            let key = line[..<equals]
+            // Others say nothing of the network, and some hold names or identifiers.
+            guard key.hasPrefix("net.") || key.hasPrefix("net/") else { continue }
+            let value = JSONRewriter.rewritten(String(line[equals...]), .format, &redactor)
+            result += Array("\(self.key(key, &redactor))\(value)\n".utf8)
+        }
+        return result
+    }
+
+    /// `net.ipv4.conf.eth0/100.rp_filter`: dots of a device's name are slashes there.
+    private static func key(_ key: Substring, _ redactor: inout Redactor) -> String {
+        let isSlashed = key.hasPrefix("net/")
+        let separator: Character = isSlashed ? "/" : "."
+        let parts = key.split(separator: separator, omittingEmptySubsequences: false)
+        guard parts.count > 4, ["conf", "neigh"].contains(parts[2]) || parts[1] == "mpls" else { return String(key) }
+        // A device's own dots where the writer did not mind them.
+        let last = parts.count - 1
+        let device = parts[3..<last].joined(separator: String(separator))
+        guard device != "all", device != "default" else { return String(key) }
+        let plain = String(device.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 })
+        let name = isSlashed || !device.contains("/") ? String(device) : plain
+        let other = redactor.names.device(name)
+        let written = isSlashed || name == String(device) ? other : String(other.map { $0 == "." ? "/" : $0 })
+        return (parts[..<3].map(String.init) + [written] + [String(parts[last])]).joined(separator: String(separator))
+    }
+}

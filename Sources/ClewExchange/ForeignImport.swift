@@ -61,6 +61,9 @@ package struct ForeignImport: Sendable {
         guard !artifact.bytes.isEmpty, !artifact.bytes.prefix(512).contains(0), !isOfFileSystem(parts) else {
             return notUnderstood.append(artifact.path)
         }
+        var artifact = artifact
+        // A session that `script` recorded.
+        if artifact.bytes.prefix(1 << 12).contains(0x1B) { artifact.bytes = TerminalText.plain(artifact.bytes) }
         let node = node(for: parts, in: bundle)
         if takeLayout(artifact, node: node) { return }
         if let (place, reason) = place(of: name, artifact.bytes) {

@@ -43,6 +43,8 @@ package enum PasteSplitter {
         let words = before.split { "[]() :~".contains($0) }
         guard let word = words.first(where: { $0.contains("@") }) ?? words.first else { return nil }
         let name = word.split(separator: "@").last.map(String.init) ?? ""
-        return name.isEmpty || name.contains("/") ? nil : name
+        // `bash-5.2#` is the prompt of a shell that was given none.
+        let isShell = ["bash", "sh", "dash", "zsh"].contains { name == $0 || name.hasPrefix($0 + "-") }
+        return name.isEmpty || name.contains("/") || isShell ? nil : name
     }
 }

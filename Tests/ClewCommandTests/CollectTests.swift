@@ -247,6 +247,27 @@ import Testing
         #expect(!trace.error.contains("no pod"), "\(trace)")
     }
 
+    @Test func aSessionThatScriptRecordedIsImported() throws {
+        guard isAble(root: true, "script", "unshare", "ip", "bash", "iptables-save") else { return }
+        let folder = try TemporaryFolder()
+        let output = try shell(
+            """
+            ip link set lo up; ip link add pod1 type veth peer name eth0; ip addr add 192.168.50.7/24 dev pod1
+            ip link set pod1 up; ip link set eth0 up; ip route add 10.9.0.0/16 via 192.168.50.1
+            printf 'ip addr\\nip route show table all\\nip rule\\nsysctl net.ipv4.ip_forward\\niptables-save\\nexit\\n' |
+                script -q -c 'bash --norc --noprofile -i' typescript >/dev/null
+            \(Command.path) bundle import typescript --node-name worker-a -o imported.tar.gz
+            """, in: folder, behind: ["unshare", "-n"])
+        for (file, command) in [
+            ("ip-addr", "ip addr"), ("ip-route", "ip route show table all"), ("ip-rule", "ip rule"),
+            ("sysctl", "sysctl net.ipv4.ip_forward"),
+        ] { #expect(output.contains("nodes/worker-a/\(file).txt ← typescript: \(command)"), "\(output)") }
+        let archive = folder.path + "/imported.tar.gz"
+        #expect(try Command.run(["bundle", "validate", archive]).output.contains("valid"))
+        let trace = try Command.run(["trace", archive, "--from", "node/worker-a", "--to", "10.9.1.1:80"])
+        #expect(trace.output.contains("pod1"), "\(trace)")
+    }
+
     @Test func aReportOfSosIsImported() throws {
         guard isAble(root: true, "sos", "unshare", "ip") else { return }
         let folder = try TemporaryFolder()

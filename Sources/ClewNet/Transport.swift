@@ -69,6 +69,15 @@ package struct PortRange: Sendable, Hashable, BitwiseCopyable {
     package static let all = PortRange(0, 65535)
 
     package func contains(_ port: UInt16) -> Bool { first <= port && port <= last }
+
+    /// The port of this range that lies as far from its beginning as `port` from `base`, round and round.
+    ///
+    /// As the kernel shifts ports for DNAT (`nf_nat_core.c`, NF_NAT_RANGE_PROTO_OFFSET).
+    package func shifted(_ port: UInt16, from base: UInt16) -> UInt16 {
+        let (low, high) = (min(first, last), max(first, last))
+        let size = UInt32(high - low) + 1
+        return low + UInt16(UInt32(port &- base) % size)
+    }
 }
 
 /// A packet or connection mark: 32 bits, written in hexadecimal.

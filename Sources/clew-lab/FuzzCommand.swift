@@ -10,7 +10,7 @@ struct FuzzCommand: ParsableCommand {
 
     @Option(help: "The campaign's seed.") var seed: UInt64 = 1
     @Option(help: "How many rule sets.") var count = 100
-    @Option(help: "Packets for each rule set.") var packets = 60
+    @Option(help: "Packets for each rule set.") var packets = 52
     @Option(help: "legacy or nft.") var backend = "legacy"
     @Option(help: "4 or 6.") var family = 4
     @Option(help: "One rule set by its own seed.") var only: UInt64?
@@ -50,7 +50,7 @@ struct FuzzCommand: ParsableCommand {
         }
         for refusal in lab.refusals.prefix(5) { print("REFUSED \(refusal)") }
         print(
-            "rule sets \(tally.ruleSets), refused \(tally.refused) (\(lab.refusals.count) lines), packets \(tally.packets), delivered \(tally.delivered), working \(tally.answered), events \(tally.events), agreed \(tally.agreed), unknown \(tally.unknown.values.reduce(0, +)), mismatches \(tally.mismatches.count), \(ContinuousClock().now - start)"
+            "\(backend) ipv\(family), seed \(seed): \(only == nil ? count : 1) rule sets, loaded \(tally.ruleSets), refused \(tally.refused) (\(lab.refusals.count) lines), packets \(tally.packets), delivered \(tally.delivered), working \(tally.answered), events \(tally.events), agreed \(tally.agreed), unknown \(tally.unknown.values.reduce(0, +)), lots counted \(tally.lots), messages lost \(tally.repeated) and never had \(tally.lost), mismatches \(tally.mismatches.count), \(ContinuousClock().now - start)"
         )
         for (reason, number) in tally.unknown.sorted(by: { $0.value > $1.value }).prefix(12) {
             print("  \(number) unknown: \(reason)")
@@ -77,7 +77,7 @@ struct MutantsCommand: ParsableCommand {
         commandName: "mutants", abstract: "Break the simulator on purpose and show that fuzz notices (debug builds).")
 
     @Option(help: "The campaign's seed.") var seed: UInt64 = 1
-    @Option(help: "Rule sets to try at most.") var count = 200
+    @Option(help: "Rule sets to try at most.") var count = 400
     @Option(help: "legacy or nft.") var backend = "legacy"
     @Option(help: "4 or 6.") var family = 4
 

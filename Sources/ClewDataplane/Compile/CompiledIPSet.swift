@@ -73,7 +73,6 @@ package struct CompiledIPSet: Sendable {
         package var address: IPAddress
         package var port: UInt16
         package var link: String?
-        package var bridgePort: String?
     }
 
     /// Looks a packet up: the element found and whether the set holds it.
@@ -97,8 +96,11 @@ package struct CompiledIPSet: Sendable {
         }
         var best: (bits: Int, entry: IPSetEntry)?
         var asksMAC = false
+        // `hash:net,iface`: once a network holds the address, wider ones are not asked, whatever its devices.
+        let longest = set.type == "hash:net,iface" ? others.compactMap { networkBits($0, probes) }.max() : nil
         for number in others {
             let entry = set.entries[number]
+            if let longest, networkBits(number, probes) != longest { continue }
             guard Self.holds(entry, probes, ipProtocol, mark) else { continue }
             // Ethernet addresses are not traced.
             if entry.parts.contains(where: { if case .mac = $0 { true } else { false } }) {
@@ -110,6 +112,15 @@ package struct CompiledIPSet: Sendable {
         }
         if let best { return (best.entry.noMatch ? .no : .yes, best.entry) }
         return (set.isComplete && !asksMAC ? .no : .unknown, nil)
+    }
+
+    /// The prefix length of an element's network, where it holds the packet's address.
+    private func networkBits(_ number: Int, _ probes: [Probe]) -> Int? {
+        let entry = set.entries[number]
+        guard case .addresses(let range)? = entry.parts.first, let probe = probes.first,
+            range.contains(probe.address)
+        else { return nil }
+        return Self.specificity(entry)
     }
 
     private func containsInMember(
@@ -159,7 +170,8 @@ package struct CompiledIPSet: Sendable {
             case .mark(let value):
                 guard value == mark else { return false }
             case .interface(let name, let isPhysical):
-                guard let probe, name == (isPhysical ? probe.bridgePort : probe.link) else { return false }
+                // For a port of a bridge a look-up would have to say so, which rules cannot (`hash_netiface4_kadt`).
+                guard !isPhysical, let probe, name == probe.link else { return false }
             case .mac: continue
             case .set: return false
             }

@@ -16,6 +16,12 @@ package final class CompiledRules: Sendable {
     /// Sets of the namespace by interned name.
     package let sets: [CompiledIPSet?]
     package let nftSets: [CompiledNftSet]
+    /// Whether a match holds for a SYN-ACK and not for an ACK, or the other way round.
+    let tellsAnswersApart: Bool
+    /// The masks that rules write for a list of `recent`; `nil` keeps every bit.
+    ///
+    /// A list has the mask of the rule it was made for (`recent_mt_check`), and no other.
+    let recentMasks: [NameID?: Set<IPAddress?>]
 
     /// Indexes a rule set for a namespace whose links have these names, in the order of their indices.
     ///
@@ -32,7 +38,20 @@ package final class CompiledRules: Sendable {
             if name < sets.count { sets[name] = ipSets?.set(named: ruleSet.name(reference.name)) }
         }
         self.sets = sets
+        tellsAnswersApart = ruleSet.matches.contains { match in
+            switch match.test {
+            case .tcpFlags(let mask, let compare):
+                (Packet.synAck & mask == compare) != (Packet.ack & mask == compare)
+            case .nft(let pool): ruleSet.nft[Int(pool.rawValue)].asksTCPFlags
+            default: false
+            }
+        }
         nftSets = ruleSet.nftSets.map(CompiledNftSet.init)
+        var masks: [NameID?: Set<IPAddress?>] = [:]
+        for state in ruleSet.states where state.kind == .recent {
+            masks[state.listName, default: []].insert(state.recentMask)
+        }
+        recentMasks = masks
     }
 
     /// Two planes: exact names, then names taken as prefixes.
@@ -100,4 +119,14 @@ package final class CompiledRules: Sendable {
 
     /// Whether a chain has an index; for tests and statistics.
     package func isIndexed(_ chain: ChainID) -> Bool { dispatch.isIndexed(chain) }
+}
+
+extension NftExpression {
+    fileprivate var asksTCPFlags: Bool {
+        switch self {
+        case .compare(let field, _, _, _): field == .tcpFlags
+        case .lookup(let fields, _, _): fields.contains(.tcpFlags)
+        default: false
+        }
+    }
 }

@@ -13,6 +13,8 @@ final class World: Sendable {
     let hosts: [String: NamespaceIndex]
     private let addresses: AddressTable
     private let objects: ObjectTable
+    /// Whether rules tell a SYN-ACK from the packets behind it.
+    let tellsAnswersApart: Bool
     let podNetworks: PodNetworks
     /// What could not be read.
     let unread: UnreadFiles
@@ -45,6 +47,7 @@ final class World: Sendable {
         hosts = Self.hosts(namespaces)
         addresses = AddressTable(namespaces)
         objects = ObjectTable(snapshot.objects)
+        tellsAnswersApart = Self.tellAnswersApart(namespaces)
         unread = UnreadFiles(snapshot)
         podNetworks = Self.podNetworks(namespaces, addresses, snapshot)
         reads = nil
@@ -64,6 +67,7 @@ final class World: Sendable {
         hosts = old.hosts
         addresses = AddressTable(namespaces)
         objects = old.objects
+        tellsAnswersApart = Self.tellAnswersApart(namespaces)
         unread = old.unread
         podNetworks = Self.podNetworks(namespaces, addresses, snapshot)
         reads = nil
@@ -79,15 +83,21 @@ final class World: Sendable {
         hosts = other.hosts
         addresses = other.addresses
         objects = other.objects
+        tellsAnswersApart = other.tellsAnswersApart
         podNetworks = other.podNetworks
         unread = other.unread
         reads = record
+    }
+
+    private static func tellAnswersApart(_ namespaces: [CompiledNamespace]) -> Bool {
+        namespaces.contains { $0.rules.contains(where: \.tellsAnswersApart) }
     }
 
     /// Whether a walk that looks at namespaces that are equal in both comes to the same: all that it learns otherwise,
     /// from tables over all namespaces, is equal.
     func hasSameTables(as other: World) -> Bool {
         addresses == other.addresses && podNetworks == other.podNetworks
+            && tellsAnswersApart == other.tellsAnswersApart
     }
 
     subscript(_ index: NamespaceIndex) -> CompiledNamespace {

@@ -61,7 +61,8 @@ package protocol PacketDomain {
     /// A chain of type route at OUTPUT let the packets pass: `before` is how they entered it.
     mutating func leftRouteChain(_ before: State, _ state: inout State)
 
-    /// Whether a hook changed the packets so that no route is left for them: they end there and then.
+    /// Whether the packets end there and then, by no rule: a hook changed them so that no route is left for them, or
+    /// they leave by another link than their connection was masqueraded for.
     func hasNoWay(_ state: State) -> Bool
 
     /// No nat rule applied: the manipulation is settled as "none" (`nf_nat_alloc_null_binding`).
@@ -120,7 +121,7 @@ package enum Verdict: Sendable, Hashable, BitwiseCopyable {
     case reject(RejectType)
     /// A target Clew does not model decides.
     case unknown
-    /// The packet was changed and no route leads on.
+    /// No rule, but a change on the way ends it: no route leads on, or not by the link of its connection.
     case noWay
 }
 

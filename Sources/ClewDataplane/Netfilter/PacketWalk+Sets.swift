@@ -11,8 +11,7 @@ extension PacketWalk {
             CompiledIPSet.Probe(
                 address: usesSource ? packet.source : packet.destination,
                 port: Self.setPort(packet, usesSource: usesSource),
-                link: namespace.link(usesSource ? packet.input : packet.output)?.name,
-                bridgePort: namespace.link(usesSource ? packet.bridgeInput : packet.bridgeOutput)?.name)
+                link: namespace.link(usesSource ? packet.input : packet.output)?.name)
         }
         if state.changedSets.contains(set.set.name) { return .unknown }
         if !state.setChanges.isEmpty, var element = element(reference, set.set.type, packet) {

@@ -142,7 +142,7 @@ extension PacketWalk {
         }
         if let ports = target.ports, wanted.ipProtocol.hasPorts {
             if let base = target.basePort {
-                wanted.destinationPort = ports.first &+ (wanted.destinationPort &- base)
+                wanted.destinationPort = ports.shifted(wanted.destinationPort, from: base)
             } else if !ports.contains(wanted.destinationPort) {
                 wanted.destinationPort = ports.first
             }
@@ -176,6 +176,7 @@ extension PacketWalk {
                 return .end(.accept)
             }
             wanted.source = address
+            state.connection.masqueradeLink = state.packet.output
             // An outer packet of a tunnel may be masqueraded too; that does not touch the connection.
             if state.outer.isEmpty { state.wasMasqueraded = true }
         } else if let range = target.addresses {

@@ -213,7 +213,13 @@ struct PacketWalk: PacketDomain {
         let answer: Bool
         var text = ""
         switch stateful.kind {
-        case .recent: (answer, text) = recent(&state, stateful, match, rules)
+        case .recent:
+            let masks = rules.recentMasks[stateful.listName] ?? []
+            guard masks.count <= 1 else {
+                return fork(
+                    &state, "which of its masks a recent list has depends on what was loaded first", rule, rules)
+            }
+            (answer, text) = recent(&state, stateful, masks.first ?? nil, match, rules)
         case .limit, .quota:
             // `limit rate over …` holds beyond the limit.
             answer = stateful.matchesBelowLimit
@@ -230,10 +236,11 @@ struct PacketWalk: PacketDomain {
 
     /// `recent_mt` (`xt_recent.c`): the list as it was collected, and what rules did to it on the way.
     private func recent(
-        _ state: inout WalkState, _ stateful: StatefulMatch, _ match: Match, _ rules: CompiledRules
+        _ state: inout WalkState, _ stateful: StatefulMatch, _ mask: IPAddress?, _ match: Match, _ rules: CompiledRules
     ) -> (answer: Bool, assumption: String) {
         let list = stateful.listName.map { rules.ruleSet.name($0) } ?? "DEFAULT"
-        let address = stateful.usesSource ? state.packet.source : state.packet.destination
+        let whole = stateful.usesSource ? state.packet.source : state.packet.destination
+        let address = mask.map { whole & $0 } ?? whole
         let entries = namespace.state.recent[list]
         let known = entries?.first { $0.address == address }
         let seen = RecentSighting(namespace: namespace.index, list: list, address: address)
@@ -417,7 +424,7 @@ struct PacketWalk: PacketDomain {
         state.hasNoWay = !findsWay(new)
     }
 
-    func hasNoWay(_ state: WalkState) -> Bool { state.hasNoWay }
+    func hasNoWay(_ state: WalkState) -> Bool { state.hasNoWay || state.leavesAnotherWay }
 
     /// Whether `ip_route_me_harder` finds a route; one that it cannot tell of counts as found.
     private func findsWay(_ packet: Packet) -> Bool {
@@ -445,6 +452,12 @@ struct PacketWalk: PacketDomain {
         guard state.hasConnection else { return }
         let connection = state.connection
         let changesDestination = hook == .prerouting || hook == .output
+        // `nf_nat_oif_changed`: the packet is dropped, and its connection forgotten.
+        if hook == .postrouting, !state.isReplyDirection, connection.masqueradeLink != .none,
+            connection.masqueradeLink != state.packet.output
+        {
+            state.leavesAnotherWay = true
+        }
         let applies =
             changesDestination != state.isReplyDirection
             ? connection.translatesDestination : connection.translatesSource

@@ -124,7 +124,7 @@ extension ClassDomain {
                     doubt(rule, rules, "a range of ports is shifted, which is not modelled for many ports", &state)
                     return .end(.unknown)
                 }
-                port = ports.first &+ (UInt16(truncatingIfNeeded: own) &- base)
+                port = ports.shifted(UInt16(truncatingIfNeeded: own), from: base)
             } else if ports.first == ports.last {
                 port = ports.first
             } else {

@@ -132,6 +132,8 @@ struct Connection: Sendable, Hashable, BitwiseCopyable {
     /// `IPS_DST_NAT`, `IPS_SRC_NAT`: it changes something.
     var translatesDestination = false
     var translatesSource = false
+    /// The link MASQUERADE chose the address for (`masq_index`).
+    var masqueradeLink = LinkIndex.none
     var isRecorded = false
 
     init(namespace: NamespaceIndex, opening tuple: ConntrackTuple) {

@@ -223,9 +223,9 @@ extension Tracer {
     /// Sends what the receiver answers next.
     ///
     /// Only where conntrack did not know its SYN-ACK: that made no entry, but this packet does, as a NEW one
-    /// (`nf_conntrack_tcp_loose`), and may meet other rules.
+    /// (`nf_conntrack_tcp_loose`), and may meet other rules; or where rules tell the two apart by their flags.
     private mutating func answersData(_ branch: WalkedBranch, within bounds: inout WalkBounds) -> [WalkEnd] {
-        guard branch.reply?.state.wasInvalid == true else { return [] }
+        guard branch.reply?.state.wasInvalid == true || world.tellsAnswersApart else { return [] }
         var all: [WalkEnd] = []
         for next in branch.next where arrived(next, where: branch.forward) {
             if walk(within: &bounds, { $0.answer(next, with: Packet.ack) }) { all += ends }

@@ -142,6 +142,11 @@ struct Tracer {
                     state, .rejected, "rejected with \(type.name(state.packet.family))", namespace,
                     Refusal(type, state.packet.family))
             case .unknown: endByDoubt(state, namespace)
+            case .noWay where state.leavesAnotherWay:
+                end(
+                    state, .dropped,
+                    "dropped on \(namespace.place): its connection was masqueraded for another device than \(namespace.link(state.packet.output)?.name ?? "this one")"
+                )
             // The look-up says why, and ends the branch.
             case .noWay: _ = routeOutput(state, namespace, as: state.rerouted)
             }

@@ -38,6 +38,8 @@ struct WalkState {
     var firstMTU: UInt16 = 0
     /// The largest segment the sender of a SYN, or of its answer, says it takes, in bytes; 0 before it is sent.
     var segment: UInt16 = 0
+    /// Its connection was masqueraded for another link than the one it leaves by.
+    var leavesAnotherWay = false
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
     var layer2Steps: UInt8 = 0
     /// Where the request left the snapshot, for the answer to come in.

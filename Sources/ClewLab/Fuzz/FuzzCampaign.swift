@@ -25,6 +25,12 @@ package struct FuzzCampaign {
         package var delivered = 0
         package var events = 0
         package var answered = 0
+        /// Packets whose ways were counted, of rule sets that draw lots.
+        package var lots = 0
+        /// Exchanges of which the kernel lost a message, and which were sent again.
+        package var repeated = 0
+        /// Packets that lost a message each time: neither agreement nor difference.
+        package var lost = 0
         package var unknown: [String: Int] = [:]
         package var mismatches: [FuzzMismatch] = []
         package init() {}
@@ -53,28 +59,73 @@ package struct FuzzCampaign {
         (options.backend == .nft ? 0x6E66_7400 : 0) | (options.family == .ipv6 ? 0x36 : 0)
     }
 
+    /// A rule set that draws lots is loaded once for each way they can fall, and now and then with true lots.
     package mutating func runOne(_ lab: FuzzLab, _ seed: UInt64) throws(SystemError) {
-        var generator = RuleSetGenerator(
-            seed: seed, family: options.family, backend: options.backend, chance: seed % 2 == 0 ? .always : .never)
-        let rules = generator.rules()
+        func generator(_ chance: RuleSetGenerator.ChanceMode) -> (FuzzRules, FuzzHints) {
+            var generator = RuleSetGenerator(
+                seed: seed, family: options.family, backend: options.backend, chance: chance)
+            let rules = generator.rules()
+            return (rules, generator.hints)
+        }
+        let (rules, hints) = generator(.always)
+        var made = ProbeGenerator(seed: seed, family: options.family, hints: hints)
+        let probes = made.probes(options.packets)
+        guard rules.drawsLots else {
+            try run(rules, probes, lab, seed)
+            return
+        }
+        let half = probes.count / 2
+        try run(rules, Array(probes[..<half]), lab, seed)
+        try run(generator(.never).0, Array(probes[half...]), lab, seed)
+        if seed % 8 == 0 { try countLots(generator(.open).0, probes, lab, seed) }
+    }
+
+    private mutating func run(
+        _ rules: FuzzRules, _ probes: [Probe], _ lab: FuzzLab, _ seed: UInt64
+    ) throws(SystemError) {
         guard let loaded = try lab.load(rules, options.backend) else {
             tally.refused += 1
             return
         }
         tally.ruleSets += 1
         let simulation = Simulation(try lab.artifacts(for: loaded))
-        var probes = ProbeGenerator(seed: seed, family: options.family, hints: generator.hints)
-        for probe in probes.probes(options.packets) {
-            try compare(probe, loaded, simulation, lab, seed)
+        var current = loaded
+        for probe in probes { try compare(probe, &current, simulation, lab, seed) }
+    }
+
+    /// Sends a packet that may go several ways many times, and holds how often it went each against Clew's probability.
+    private mutating func countLots(
+        _ rules: FuzzRules, _ probes: [Probe], _ lab: FuzzLab, _ seed: UInt64
+    ) throws(SystemError) {
+        guard !rules.translatesPortsAtRandom, let loaded = try lab.load(rules, options.backend) else { return }
+        let simulation = Simulation(try lab.artifacts(for: loaded))
+        for probe in probes {
+            let prediction = simulation.prediction(of: probe)
+            guard prediction.unknowns.isEmpty, (2...6).contains(prediction.ways.count) else { continue }
+            let count = FuzzLots(prediction)
+            var lots = count
+            for _ in 0..<300 { lots.note(try lab.exchange(probe, loaded)) }
+            tally.lots += 1
+            if let text = lots.difference {
+                let kernel = try lab.exchange(probe, loaded)
+                tally.mismatches.append(
+                    FuzzMismatch(seed: seed, probe: probe, rules: rules, kernel: kernel, text: text))
+            }
+            return
         }
     }
 
     private mutating func compare(
-        _ probe: Probe, _ loaded: LoadedRules, _ simulation: Simulation, _ lab: FuzzLab, _ seed: UInt64
+        _ probe: Probe, _ loaded: inout LoadedRules, _ simulation: Simulation, _ lab: FuzzLab, _ seed: UInt64
     ) throws(SystemError) {
         let prediction = simulation.prediction(of: probe)
-        let (kernel, comparison) = try Self.judge(probe, loaded, prediction, lab)
+        let (kernel, comparison, repeated) = try Self.judge(probe, &loaded, prediction, lab)
         tally.packets += 1
+        tally.repeated += repeated
+        guard let kernel else {
+            tally.lost += 1
+            return
+        }
         tally.events += kernel.there.events.count + (kernel.back?.events.count ?? 0)
         if kernel.there.end.isDelivered { tally.delivered += 1 }
         if kernel.works { tally.answered += 1 }
@@ -88,22 +139,35 @@ package struct FuzzCampaign {
     }
 
     /// Looks again, and longer, before a difference counts: what came late is no difference.
+    ///
+    /// Nor is what packets before it left behind in the rules: the last look is at rules loaded anew. A packet of which
+    /// a message was lost is sent again; nil where one was lost each time.
     static func judge(
-        _ probe: Probe, _ loaded: LoadedRules, _ prediction: Prediction, _ lab: FuzzLab
-    ) throws(SystemError) -> (Exchange, Comparison) {
-        let ignoringPorts = loaded.rules.translatesPortsAtRandom
-        var kernel = try lab.exchange(probe, loaded)
-        var comparison = Comparison(kernel, prediction, ignoringPorts: ignoringPorts)
-        for patience: Int32 in [20, 100] {
-            guard case .differs = comparison else { break }
+        _ probe: Probe, _ loaded: inout LoadedRules, _ prediction: Prediction, _ lab: FuzzLab
+    ) throws(SystemError) -> (kernel: Exchange?, comparison: Comparison, repeated: Int) {
+        let leaving = loaded.rules.leniency
+        var repeated = 0
+        var seen: (kernel: Exchange, comparison: Comparison)?
+        defer { lab.patience = 1 }
+        for patience: Int32 in [1, 20, 100] {
+            if patience == 100, loaded.rules.remembersPackets { try lab.reload(&loaded) }
             lab.patience = patience
-            defer { lab.patience = 1 }
-            kernel = try lab.exchange(probe, loaded)
-            comparison = Comparison(kernel, prediction, ignoringPorts: ignoringPorts)
+            let losses = lab.losses
+            let kernel = try lab.exchange(probe, loaded)
+            guard lab.losses == losses else {
+                repeated += 1
+                continue
+            }
+            let comparison = Comparison(kernel, prediction, leaving: leaving)
+            seen = (kernel, comparison)
+            guard case .differs = comparison else { break }
         }
+        guard var seen else { return (nil, .unknown("messages were lost"), repeated) }
         // Rules may ask for the port that the kernel drew.
-        if ignoringPorts, case .differs = comparison { comparison = .unknown("ports are drawn by lot") }
-        return (kernel, comparison)
+        if leaving.contains(.ports), case .differs = seen.comparison {
+            seen.comparison = .unknown("ports are drawn by lot")
+        }
+        return (seen.kernel, seen.comparison, repeated)
     }
 }
 
@@ -122,9 +186,52 @@ package struct FuzzMismatch: Sendable {
 }
 
 extension FuzzRules {
-    /// `--random`: ports come out as the kernel likes.
+    /// Whether the kernel draws lots.
+    var drawsLots: Bool {
+        tables.contains { $0.chains.contains { $0.rules.contains { $0.text.contains("-m statistic") } } }
+    }
+
+    /// What Clew cannot be held to.
+    package var leniency: Leniency {
+        let rules = tables.flatMap(\.chains).flatMap(\.rules)
+        let open = [
+            "-m mac", "--tcp-option", "-m tcpmss", "--probability 0.5", "ASSURED", "--header none", "--header prot",
+            "! --header",
+        ]
+        let isOpen =
+            rules.contains { rule in open.contains { rule.text.contains($0) } }
+            || sets.contains { $0.definition.contains("mac") }
+            || rules.contains { $0.target.hasPrefix("-j SET") } && sets.contains { $0.definition.contains("netmask") }
+            || remembersTwoWays
+        var leniency: Leniency = translatesPortsAtRandom ? .ports : []
+        if isOpen { leniency.insert(.rules) }
+        return leniency
+    }
+
+    /// Whether rules write a mask for a list of `recent` that other rules name without: who came first decides.
+    private var remembersTwoWays: Bool {
+        let rules = tables.flatMap(\.chains).flatMap(\.rules).filter { $0.text.contains("-m recent") }
+        return rules.contains { $0.text.contains(" --mask ") } && rules.count > 1
+    }
+
+    /// Whether rules count packets in themselves, which only loading them again forgets.
+    var remembersPackets: Bool {
+        tables.contains { table in
+            table.chains.contains { chain in
+                chain.rules.contains { rule in ["connlimit", "limit", "quota"].contains { rule.text.contains($0) } }
+            }
+        }
+    }
+
+    /// `--random`, and source ports from a range: they come out as the kernel likes.
     package var translatesPortsAtRandom: Bool {
-        tables.contains { $0.chains.contains { $0.rules.contains { $0.target.contains("--random") } } }
+        tables.contains { table in
+            table.chains.contains { chain in
+                chain.rules.contains {
+                    $0.target.contains("--random") || $0.target.contains("-j MASQUERADE --to-ports 2000-")
+                }
+            }
+        }
     }
 }
 

@@ -29,15 +29,16 @@ package struct LoadedRules: Sendable {
 }
 
 extension FuzzLab {
-    private var tool: String { network.family == .ipv4 ? "iptables" : "ip6tables" }
+    private var tool: String { ground.family == .ipv4 ? "iptables" : "ip6tables" }
 
     /// Replaces all rules, sets and settings; nil, with the reasons, where the tools refuse it as a whole.
     package func load(_ rules: FuzzRules, _ backend: FuzzBackend) throws(SystemError) -> LoadedRules? {
         var loaded = LoadedRules(rules: rules, backend: backend, artifacts: [], refused: [])
-        for used in dirty { try clear(used) }
+        // A recorded node has the tables it was recorded with, and no others that packets would pass.
+        if hasSettings { for used in dirty { try clear(used) } }
         dirty = [backend]
         try run(["ipset", "-exist", "restore"], input: "flush\ndestroy\n").output()
-        try apply(rules.settings)
+        if hasSettings { try apply(rules.settings) }
         if !rules.sets.isEmpty {
             let result = try run(["ipset", "-exist", "restore"], input: rules.setText)
             guard result.status == .exited(0) else {
@@ -46,7 +47,7 @@ extension FuzzLab {
             }
         }
         for _ in 0..<20 {
-            let text = loaded.rules.restoreText(emptyTables: backend == .legacy)
+            let text = loaded.rules.restoreText(emptyTables: backend == .legacy && hasSettings)
             let result = try run(["\(tool)-\(backend)-restore"], input: text)
             if result.status == .exited(0) {
                 try collectRules(&loaded)
@@ -57,6 +58,14 @@ extension FuzzLab {
         return refuse(loaded)
     }
 
+    /// Loads the same rules once more.
+    func reload(_ loaded: inout LoadedRules) throws(SystemError) {
+        guard let again = try load(loaded.rules, loaded.backend) else {
+            throw .unusable("rules that were loaded were refused: \(refusals.last ?? "")")
+        }
+        loaded = again
+    }
+
     private func refuse(_ loaded: LoadedRules) -> LoadedRules? {
         refusals += loaded.refused
         return nil
@@ -64,12 +73,12 @@ extension FuzzLab {
 
     /// Empties what an earlier load left behind.
     private func clear(_ backend: FuzzBackend) throws(SystemError) {
-        let family = network.family == .ipv4 ? "ip" : "ip6"
+        let family = ground.family == .ipv4 ? "ip" : "ip6"
         if backend == .nft {
             let lines = FuzzRules.builtIn.map { "add table \(family) \($0.0)\ndelete table \(family) \($0.0)\n" }
             try run(["nft", "-f", "-"], input: lines.joined()).output()
         } else {
-            let empty = FuzzRules(family: network.family, tables: [])
+            let empty = FuzzRules(family: ground.family, tables: [])
             try run(["\(tool)-legacy-restore"], input: empty.restoreText()).output()
         }
     }
@@ -113,18 +122,18 @@ extension FuzzLab {
                     if rule.target.contains("MARK ") {
                         loaded.marking.insert("\(table.name):\(chain.name):\(index + 1)")
                     }
-                    if rule.text.contains("-m recent") { loaded.recentLists = ["KEEP", "SEEN"] }
                     if rule.target.hasPrefix("-j SET") { loaded.changesSets = true }
                 }
             }
         }
+        loaded.recentLists = loaded.rules.words(behind: "--name").sorted()
         if loaded.backend == .nft { try collectHandles(&loaded) }
     }
 
     /// `NFT_MSG_GETRULE`: the rules of each chain come in their order.
     private func collectHandles(_ loaded: inout LoadedRules) throws(SystemError) {
         var numbers: [String: Int] = [:]
-        for message in try control.dump(0xA07, family: network.family == .ipv4 ? 2 : 10) where message.type == 0xA06 {
+        for message in try control.dump(0xA07, family: ground.family == .ipv4 ? 2 : 10) where message.type == 0xA06 {
             let attributes = message.attributes
             guard let table = attributes[1], let chain = attributes[2],
                 let handle = NetlinkMessage.number(attributes[3])

@@ -30,14 +30,14 @@ extension FuzzLab {
             switch probe.entry {
             case .process: .process
             case .pod(let name): .peer(name)
-            case .wire(let device): .peer(device == "eth0" ? "x0" : "x1")
+            case .wire(let device): .peer(ground.peers.first { $0.device == device }?.name ?? device)
             }
         let (there, header) = try send(
             probe.tuple, from: origin, loaded, ttl: probe.ttl, tos: probe.tos, flags: probe.tcpFlags,
             payload: probe.payload, sequence: (0x1000, probe.tcpFlags & Probe.ack == 0 ? 0 : 0x2000))
         guard probe.hasAnswer, let (place, arrived) = there.arrival else { return Exchange(there: there) }
         let answer = arrived.reversed
-        if case .peer(let name) = place, network.addresses(ofPod: name).contains(answer.destination) {
+        if case .peer(let name) = place, ground.addresses(ofPod: name).contains(answer.destination) {
             return Exchange(there: there)
         }
         let answerTOS = probe.ipProtocol.hasPorts ? 0 : header?.tos ?? 0
@@ -53,6 +53,11 @@ extension FuzzLab {
             probe.tuple, from: origin, loaded, ttl: 64, tos: 0, flags: Probe.ack, payload: probe.payload,
             sequence: (0x1001, 0x2001))
         result.goesOn = next.arrival.map { $0.0.owner == place.owner && $0.1 == arrived } ?? false
+        guard result.goesOn == true else { return result }
+        let (data, _) = try send(
+            answer, from: place, loaded, ttl: 64, tos: 0, flags: Probe.ack, payload: probe.payload,
+            sequence: (0x2001, 0x1001 + UInt32(probe.payload)))
+        result.goesOn = data.arrival.map { $0.0.owner == home.owner && $0.1 == tuple } ?? false
         return result
     }
 
@@ -93,15 +98,15 @@ extension FuzzLab {
             // The route is looked up for the source the socket is bound to; one that is not the node's is only written.
             let bound = SocketAddressStorage(tuple.source, 0).withPointer { bind(raw.descriptor, $0, $1) }
             if bound != 0 {
-                _ = SocketAddressStorage(.zero(network.family), 0).withPointer { bind(raw.descriptor, $0, $1) }
+                _ = SocketAddressStorage(.zero(ground.family), 0).withPointer { bind(raw.descriptor, $0, $1) }
             }
             // A refusal (no route, a DROP in OUTPUT) shows in what is not seen.
             _ = SocketAddressStorage(tuple.destination, 0).withPointer {
                 sendto(raw.descriptor, bytes, bytes.count, 0, $0, $1)
             }
         case .peer(let name):
-            guard let peer = FuzzNetwork.peer(name), let wire = wires[name] else { return }
-            let frame = PacketSocket.frame(bytes, to: nextHop(tuple, peer), from: peer.mac, network.family)
+            guard let peer = ground.peer(name), let wire = wires[name] else { return }
+            let frame = PacketSocket.frame(bytes, to: nextHop(tuple, peer), from: peer.mac, ground.family)
             _ = Glibc.send(wire.socket.descriptor, frame, frame.count, 0)
         }
     }
@@ -109,11 +114,11 @@ extension FuzzLab {
     /// The Ethernet address the peer's own stack would send to.
     private func nextHop(_ tuple: ConntrackTuple, _ peer: FuzzNetwork.Peer) -> MACAddress {
         if let bridge = peer.bridge {
-            let neighbor = network.pod(having: tuple.destination).flatMap { FuzzNetwork.peer($0) }
+            let neighbor = ground.pod(having: tuple.destination).flatMap { ground.peer($0) }
             if let neighbor, neighbor.bridge == bridge { return neighbor.mac }
-            return FuzzNetwork.macs[bridge] ?? peer.mac
+            return ground.macs[bridge] ?? peer.mac
         }
-        return FuzzNetwork.macs[peer.device] ?? peer.mac
+        return ground.macs[peer.device] ?? peer.mac
     }
 
     /// Waits for anything to come; false when the time ends first.
@@ -128,7 +133,7 @@ extension FuzzLab {
 
     /// Reads all there is: wires first, since a packet that has arrived has left all its traces before.
     private func drain(_ identifier: UInt32, _ loaded: LoadedRules, _ sighting: inout Sighting) throws(SystemError) {
-        for peer in FuzzNetwork.peers {
+        for peer in ground.peers {
             guard let wire = wires[peer.name] else { continue }
             var buffer = [UInt8](repeating: 0, count: 256)
             while true {
@@ -142,15 +147,11 @@ extension FuzzLab {
                 }
             }
         }
-        while true {
-            let messages = try log.receive(milliseconds: 0)
-            guard !messages.isEmpty else { break }
+        while let messages = try log.heard(&losses) {
             for message in messages where message.type == 0x400 { take(message, identifier, loaded, &sighting) }
         }
         var current: [UInt64: UInt32] = [:]
-        while true {
-            let messages = try trace.receive(milliseconds: 0)
-            guard !messages.isEmpty else { break }
+        while let messages = try trace.heard(&losses) {
             guard loaded.backend == .nft else { continue }
             for message in messages where message.type == 0xA11 {
                 takeTrace(message, identifier, loaded, &current, &sighting)

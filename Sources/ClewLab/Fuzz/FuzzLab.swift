@@ -8,6 +8,9 @@ package import ClewNet
 package final class FuzzLab {
     // A class, since it owns namespaces and sockets and counts its packets.
     package let network: FuzzNetwork
+    let ground: LabGround
+    /// Whether rule sets bring settings of the node with them.
+    let hasSettings: Bool
     let node: NetworkNamespace
     let peers: [String: NetworkNamespace]
     /// Rule sets and rules that the tools did not take, with their reason.
@@ -19,24 +22,37 @@ package final class FuzzLab {
     let wires: [String: PacketWire]
     /// The node's files, but for its rules, by the settings they show.
     var collected: [FuzzSettings: [Artifact]] = [:]
-    /// Names of the node's devices by index.
-    private(set) var devices: [Int: String] = [:]
     /// The tools whose rules may be loaded.
     var dirty: Set<FuzzBackend> = Set(FuzzBackend.allCases)
     /// Marks the packets of one exchange; never 0.
     private var identifier: UInt32 = 0
+    /// How often the kernel said that it lost a message.
+    var losses = 0
     /// How long silence lasts before a packet counts as lost.
     package var patience: Int32 = 1
 
-    package init(_ family: AddressFamily) throws(SystemError) {
+    package convenience init(_ family: AddressFamily) throws(SystemError) {
+        let network = FuzzNetwork(family)
+        try self.init(network.ground, hasSettings: true) { node, peers throws(SystemError) in
+            try FuzzLayout(network).build(node, peers)
+        }
+    }
+
+    /// A network of another's making.
+    init(
+        _ ground: LabGround, hasSettings: Bool = false,
+        build: (NetworkNamespace, [String: NetworkNamespace]) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        let family = ground.family
         network = FuzzNetwork(family)
+        self.ground = ground
+        self.hasSettings = hasSettings
         let node = try NetworkNamespace("node")
         self.node = node
         var peers: [String: NetworkNamespace] = [:]
-        for peer in FuzzNetwork.peers { peers[peer.name] = try NetworkNamespace(peer.name) }
+        for peer in ground.peers { peers[peer.name] = try NetworkNamespace(peer.name) }
         self.peers = peers
-        let layout = FuzzLayout(network)
-        try layout.build(node, peers)
+        try build(node, peers)
         control = NetfilterSocket(owning: try node.perform { () throws(SystemError) in try NetfilterSocket.open() })
         log = NetfilterSocket(owning: try node.perform { () throws(SystemError) in try NetfilterSocket.open() })
         trace = NetfilterSocket(owning: try node.perform { () throws(SystemError) in try NetfilterSocket.open() })
@@ -45,7 +61,7 @@ package final class FuzzLab {
                 try Socket(family == .ipv4 ? 2 : 10, 3, 255).release()
             })
         var wires: [String: PacketWire] = [:]
-        for peer in FuzzNetwork.peers {
+        for peer in ground.peers {
             guard let namespace = peers[peer.name] else { continue }
             let descriptor = try namespace.perform { () throws(SystemError) in
                 try PacketSocket.open(on: peer.ownDevice)
@@ -54,7 +70,15 @@ package final class FuzzLab {
         }
         self.wires = wires
         try listen()
-        devices = try layout.deviceIndices(node)
+        try makeAccount(Self.account)
+    }
+
+    /// The object that rules with `-m nfacct` count in.
+    static let account = "clew"
+
+    /// NFNL_MSG_ACCT_NEW.
+    func makeAccount(_ name: String) throws(SystemError) {
+        try control.request(0x700, family: 0, NetfilterSocket.attribute(1, Array(name.utf8) + [0]))
     }
 
     /// NFLOG group 0, each message at once, and nf_tables' trace group.

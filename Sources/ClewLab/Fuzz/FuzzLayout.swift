@@ -1,6 +1,5 @@
 import ClewBundle
 import ClewNet
-import Glibc
 
 /// Builds the network of a ``FuzzLab``, changes its settings, and collects what `ip` and its like say of it.
 struct FuzzLayout {
@@ -14,7 +13,7 @@ struct FuzzLayout {
     private var noDAD: String { network.family == .ipv4 ? "" : " nodad" }
 
     func build(_ node: NetworkNamespace, _ peers: [String: NetworkNamespace]) throws(SystemError) {
-        for namespace in [node] + peers.values { try quiet(namespace) }
+        for namespace in [node] + peers.values { try Self.quiet(namespace) }
         try node.ip(devices(peers))
         for peer in FuzzNetwork.peers {
             guard let namespace = peers[peer.name] else { continue }
@@ -40,7 +39,7 @@ struct FuzzLayout {
     }
 
     /// No addresses but those that are given, and no packets that nobody asked for.
-    private func quiet(_ namespace: NetworkNamespace) throws(SystemError) {
+    static func quiet(_ namespace: NetworkNamespace) throws(SystemError) {
         try namespace.setSysctls([
             ("net/ipv6/conf/default/addr_gen_mode", "1"), ("net/ipv6/conf/all/addr_gen_mode", "1"),
             ("net/ipv6/conf/default/accept_dad", "0"), ("net/ipv6/conf/all/accept_dad", "0"),
@@ -97,7 +96,7 @@ struct FuzzLayout {
     }
 
     /// Peers only watch: their kernels answer nothing.
-    private static let silence = """
+    static let silence = """
         table inet silence {
           chain every { type filter hook prerouting priority -500; policy drop; }
         }
@@ -105,7 +104,7 @@ struct FuzzLayout {
         """
 
     /// In the order of the hooks; INT_MAX is behind the confirmation of the connection, as it was there first.
-    private static func observer(_ family: AddressFamily) -> String {
+    static func observer(_ family: AddressFamily) -> String {
         """
         table \(family == .ipv4 ? "ip" : "ip6") watch {
           chain enters { type filter hook prerouting priority -500; meta nftrace set 1; }
@@ -114,14 +113,6 @@ struct FuzzLayout {
         }
 
         """
-    }
-
-    func deviceIndices(_ node: NetworkNamespace) throws(SystemError) -> [Int: String] {
-        try node.perform { () throws(SystemError) -> [Int: String] in
-            var result: [Int: String] = [:]
-            for name in FuzzNetwork.devices + FuzzNetwork.ports { result[Int(if_nametoindex(name))] = name }
-            return result
-        }
     }
 
     // MARK: - Settings
@@ -151,17 +142,19 @@ struct FuzzLayout {
 
     /// The files of the node and its pods, but for the rules.
     func collect(_ node: NetworkNamespace, _ peers: [String: NetworkNamespace]) throws(SystemError) -> [Artifact] {
-        var artifacts = try collect(node, "nodes/\(FuzzNetwork.node)/")
+        var artifacts = try Self.collect(node, "nodes/\(FuzzNetwork.node)/")
         for peer in FuzzNetwork.peers where peer.isPod {
             guard let namespace = peers[peer.name] else { continue }
             let folder = "nodes/\(FuzzNetwork.node)/netns/\(peer.name)/"
-            artifacts += try collect(namespace, folder)
+            artifacts += try Self.collect(namespace, folder)
             artifacts.append(Artifact(path: folder + "pod.txt", bytes: Array("lab/\(peer.name)".utf8)))
         }
         return artifacts
     }
 
-    private func collect(_ namespace: NetworkNamespace, _ folder: String) throws(SystemError) -> [Artifact] {
+    static func collect(
+        _ namespace: NetworkNamespace, _ folder: String, sysctls: [String] = Self.sysctls
+    ) throws(SystemError) -> [Artifact] {
         let commands: [(String, [String])] = [
             ("ip-addr.json", ["ip", "-j", "addr"]), ("ip-link.json", ["ip", "-j", "-d", "link"]),
             ("ip-route.json", ["ip", "-j", "route", "show", "table", "all"]),
@@ -177,7 +170,7 @@ struct FuzzLayout {
                 _ = try result.output()
                 artifacts.append(Artifact(path: folder + name, bytes: result.standardOutput))
             }
-            let lines = Self.sysctls.compactMap { key in Sysctl.read(key).map { "\(key) = \($0)\n" } }
+            let lines = sysctls.compactMap { key in Sysctl.read(key).map { "\(key) = \($0)\n" } }
             artifacts.append(Artifact(path: folder + "sysctl.txt", bytes: Array(lines.joined().utf8)))
             return artifacts
         }

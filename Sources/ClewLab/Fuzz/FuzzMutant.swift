@@ -261,7 +261,7 @@
             var generator = RuleSetGenerator(
                 seed: seed, family: options.family, backend: options.backend, chance: seed % 2 == 0 ? .always : .never)
             let rules = generator.rules()
-            guard let loaded = try lab.load(rules, options.backend) else { return }
+            guard !rules.translatesPortsAtRandom, var loaded = try lab.load(rules, options.backend) else { return }
             ruleSets += 1
             let truth = Simulation(try lab.artifacts(for: loaded))
             let left = FuzzMutant.all.filter { caught[$0.name] == nil }
@@ -269,13 +269,13 @@
             var probes = ProbeGenerator(seed: seed, family: options.family, hints: generator.hints)
             for probe in probes.probes(options.packets) {
                 packets += 1
-                let (kernel, own) = try FuzzCampaign.judge(probe, loaded, truth.prediction(of: probe), lab)
+                let (kernel, own, _) = try FuzzCampaign.judge(probe, &loaded, truth.prediction(of: probe), lab)
                 if case .differs(let text) = own { ownMistakes.append(text) }
-                guard own == .agrees else { continue }
+                guard let kernel, own == .agrees else { continue }
                 for (mutant, simulation) in zip(left, broken) where caught[mutant.name] == nil {
-                    let ignoring = loaded.rules.translatesPortsAtRandom
-                    let comparison = Comparison(kernel, simulation.prediction(of: probe), ignoringPorts: ignoring)
-                    guard case .differs(let text) = comparison, !ignoring else { continue }
+                    let comparison = Comparison(
+                        kernel, simulation.prediction(of: probe), leaving: loaded.rules.leniency)
+                    guard case .differs(let text) = comparison else { continue }
                     caught[mutant.name] = Catch(ruleSet: number, probe: probe, difference: text)
                 }
             }

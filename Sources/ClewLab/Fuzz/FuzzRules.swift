@@ -85,6 +85,18 @@ package struct FuzzRules: Sendable, Hashable {
 
     package var ruleCount: Int { tables.reduce(0) { $0 + $1.chains.reduce(0) { $0 + $1.rules.count } } }
 
+    /// The words that follow an option, wherever rules have it.
+    func words(behind option: String) -> Set<String> {
+        var result = Set<String>()
+        for rule in tables.flatMap(\.chains).flatMap(\.rules) where rule.text.contains(option) {
+            let words = rule.text.split(separator: " ").map(String.init)
+            for (index, word) in words.enumerated() where word == option && index + 1 < words.count {
+                result.insert(words[index + 1])
+            }
+        }
+        return result
+    }
+
     /// The tables of x_tables with their built-in chains (`net/ipv4/netfilter/iptable_*.c`).
     package static let builtIn: [(String, [String])] = [
         ("raw", ["PREROUTING", "OUTPUT"]),

@@ -38,10 +38,10 @@ package struct FuzzShrinker {
         tries += 1
         let refusals = lab.refusals
         defer { lab.refusals = refusals }
-        guard let loaded = try lab.load(candidate.rules, backend), loaded.refused.isEmpty else { return false }
+        guard var loaded = try lab.load(candidate.rules, backend), loaded.refused.isEmpty else { return false }
         let prediction = Simulation(try lab.artifacts(for: loaded)).prediction(of: candidate.probe)
-        let (kernel, comparison) = try FuzzCampaign.judge(candidate.probe, loaded, prediction, lab)
-        guard case .differs(let text) = comparison else { return false }
+        let (kernel, comparison, _) = try FuzzCampaign.judge(candidate.probe, &loaded, prediction, lab)
+        guard let kernel, case .differs(let text) = comparison else { return false }
         best = candidate
         best.kernel = kernel
         best.text = text

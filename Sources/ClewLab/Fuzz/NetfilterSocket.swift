@@ -84,6 +84,18 @@ struct NetfilterSocket: ~Copyable {
 
     // MARK: - Receiving
 
+    /// Messages that are there; nil when there are none. ENOBUFS, by which the kernel says that some were lost, is counted.
+    mutating func heard(_ losses: inout Int) throws(SystemError) -> [NetlinkMessage]? {
+        do throws(SystemError) {
+            let messages = try receive(milliseconds: 0)
+            return messages.isEmpty ? nil : messages
+        } catch {
+            guard case .call(_, errno: ENOBUFS) = error else { throw error }
+            losses += 1
+            return []
+        }
+    }
+
     /// Messages that are there, or that come within the time; none when nothing does.
     mutating func receive(milliseconds: Int32) throws(SystemError) -> [NetlinkMessage] {
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

@@ -57,7 +57,7 @@ extension RuleSetGenerator {
     }
 
     mutating func addMatch(_ draft: inout Draft) {
-        let kinds = random.weighted([6, 6, 5, 4, 4, 3, 6, 2, 3, 3, 4, 4, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 2])
+        let kinds = random.weighted([6, 6, 5, 4, 4, 3, 6, 2, 3, 3, 5, 4, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 2, 1, 1])
         switch kinds {
         case 0: add("-s", "\(not())-s \(addressOrPrefix())", &draft)
         case 1: add("-d", "\(not())-d \(addressOrPrefix())", &draft)
@@ -84,6 +84,9 @@ extension RuleSetGenerator {
                 "-m pkttype", "-m pkttype \(not())--pkt-type \(random.pick("unicast", "broadcast", "multicast"))",
                 &draft)
         case 21: addOddities(&draft)
+        case 22: addEthernet(&draft)
+        case 23: addTCPOptions(&draft)
+        case 24 where random.chance(1, of: 2): add("-m nfacct", "-m nfacct --nfacct-name \(FuzzLab.account)", &draft)
         default: add("-m comment", "-m comment --comment \"rule \(random.below(100))\"", &draft)
         }
     }
@@ -118,6 +121,7 @@ extension RuleSetGenerator {
         if random.chance(1, of: 2) { parts.append("\(not())--physdev-in \(devicePattern(FuzzNetwork.ports + ["p+"]))") }
         if seesOutput {
             if random.chance(1, of: 3) { parts.append("\(not())--physdev-is-bridged") }
+            if random.chance(1, of: 6) { parts.append("\(not())--physdev-is-out") }
             if random.chance(1, of: 3), draft.hooks == ["FORWARD"] {
                 parts.append("\(not())--physdev-out \(devicePattern(FuzzNetwork.ports + ["p+"]))")
             }
@@ -135,7 +139,10 @@ extension RuleSetGenerator {
     private mutating func addAddressType(_ draft: inout Draft) {
         let names =
             family == .ipv4
-            ? ["UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "MULTICAST", "BLACKHOLE"]
+            ? [
+                "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE",
+                "PROHIBIT",
+            ]
             : ["UNSPEC", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "UNREACHABLE"]
         func types(_ random: inout FuzzRandom) -> String { random.some(names, most: 2).joined(separator: ",") }
         var parts: [String] = []
@@ -208,7 +215,8 @@ extension RuleSetGenerator {
             case 2:
                 (option, value) = (
                     "ctstatus",
-                    random.some(["NONE", "SEEN_REPLY", "CONFIRMED", "EXPECTED"], most: 2).joined(separator: ",")
+                    random.some(["NONE", "SEEN_REPLY", "CONFIRMED", "EXPECTED", "ASSURED"], most: 2).joined(
+                        separator: ",")
                 )
             case 3: (option, value) = ("ctproto", "\(random.pick([.tcp, .udp, icmp], else: IPProtocol.tcp))")
             case 4, 5:
@@ -228,15 +236,14 @@ extension RuleSetGenerator {
     // MARK: - Chance and memory
 
     mutating func statistic() -> String {
-        if random.chance(1, of: 3) {
-            let every = chance == .open ? 2 + random.below(2) : 1
-            return "-m statistic --mode nth \(not())--every \(every) --packet 0"
-        }
+        // What comes by turns is not by chance: it is left out where lots are counted.
+        let byTurns = random.chance(1, of: 3)
+        if byTurns, chance != .open { return "-m statistic --mode nth \(not())--every 1 --packet 0" }
         let share =
             switch chance {
             case .never: "0.00000000000"
             case .always: "1.00000000000"
-            case .open: random.pick("0.50000000000", "0.33333333349", "0.25000000000")
+            case .open: "0.50000000000"
             }
         return "-m statistic --mode random \(not())--probability \(share)"
     }
@@ -248,11 +255,13 @@ extension RuleSetGenerator {
             if random.chance(1, of: 3) { text += " --seconds 300" }
             if random.chance(1, of: 5) { text += " --hitcount \(1 + random.below(2))" }
         }
-        add("-m recent", text + " --name \(list) \(random.pick("--rsource", "--rsource", "--rdest"))", &draft)
+        let mask = random.chance(1, of: 8) ? (family == .ipv4 ? " --mask 255.255.255.0" : " --mask ffff:ffff::") : ""
+        add("-m recent", text + mask + " --name \(list) \(random.pick("--rsource", "--rsource", "--rdest"))", &draft)
     }
 
     private mutating func addLimit(_ draft: inout Draft) {
-        switch random.below(4) {
+        switch random.below(5) {
+        case 4: add("-m quota", "-m quota \(not())--quota 1000000000000", &draft)
         case 0, 1: add("-m limit", "-m limit --limit 100000/sec --limit-burst 10000", &draft)
         case 2:
             add(
@@ -268,11 +277,27 @@ extension RuleSetGenerator {
         }
     }
 
+    /// Clew does not trace Ethernet addresses: what it says has to hold either way.
+    private mutating func addEthernet(_ draft: inout Draft) {
+        guard draft.hooks.isSubset(of: ["PREROUTING", "INPUT", "FORWARD"]) else { return }
+        let mac = random.pick(FuzzNetwork.peers.map(\.mac), else: FuzzNetwork.mac(0x0102))
+        add("-m mac", "-m mac \(not())--mac-source \(mac)", &draft)
+    }
+
+    private mutating func addTCPOptions(_ draft: inout Draft) {
+        guard draft.ipProtocol == .tcp, !draft.matches.contains(where: { $0.hasPrefix("-m tcp") }) else { return }
+        let text = random.pick("-m tcp \(not())--tcp-option 2", "-m tcpmss \(not())--mss 1000:1500")
+        add(String(text.prefix(6)), text, &draft)
+    }
+
     private mutating func addOddities(_ draft: inout Draft) {
         if family == .ipv4 {
             add("-f", "\(not())-f", &draft)
         } else {
-            let text = random.pick("-m frag --fragid 0:4294967295", "-m rt", "-m hbh", "-m dst")
+            let text = random.pick(
+                "-m frag --fragid 0:4294967295", "-m rt", "-m hbh", "-m dst", "-m ah --ahspi 0:4294967295",
+                "-m ipv6header \(not())--header dst,hop --soft", "-m ipv6header --header none",
+                "-m ipv6header --header prot --soft")
             add(String(text.split(separator: " ").prefix(2).joined(separator: " ")), text, &draft)
         }
     }

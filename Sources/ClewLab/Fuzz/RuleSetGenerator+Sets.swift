@@ -8,7 +8,44 @@ extension RuleSetGenerator {
         sets = []
         for number in 0..<random.below(5) {
             let name = "s\(number)"
-            switch random.below(9) {
+            switch random.below(15) {
+            case 9:
+                sets.append(
+                    FuzzSet(
+                        name, "hash:ip,port,net family \(familyName)",
+                        elements: elements { "\($0.address()),\($0.setPort()),\($0.setNetwork(noMatch: false))" },
+                        dimensions: 3))
+            case 10:
+                sets.append(
+                    FuzzSet(
+                        name, "hash:net,iface family \(familyName)",
+                        elements: elements { "\($0.setNetwork(noMatch: false)),\($0.setDevice())" }, dimensions: 2))
+            case 11 where family == .ipv4:
+                sets.append(
+                    FuzzSet(
+                        name, "bitmap:ip range 10.1.0.0/16",
+                        elements: elements { "10.1.0.\($0.random.below(8))" }, dimensions: 1))
+            case 12 where family == .ipv4:
+                sets.append(
+                    FuzzSet(
+                        name, "bitmap:ip,mac range 10.1.0.0/24",
+                        elements: elements { generator in
+                            let mac = generator.random.pick(FuzzNetwork.peers.map(\.mac), else: FuzzNetwork.mac(0x0102))
+                            return "10.1.0.\(generator.random.below(8)),\(mac)"
+                        }, dimensions: 2))
+            case 13:
+                let length = family == .ipv4 ? 24 : 64
+                sets.append(
+                    FuzzSet(
+                        name, "hash:ip family \(familyName) netmask \(length)",
+                        elements: elements { "\($0.address())" },
+                        dimensions: 1))
+            case 14:
+                sets.append(
+                    FuzzSet(
+                        name, "hash:ip family \(familyName) skbinfo",
+                        elements: elements { "\($0.address()) skbmark 0x\($0.random.pick("1/0xff", "4000/0x4000"))" },
+                        dimensions: 1))
             case 0, 1:
                 sets.append(
                     FuzzSet(
@@ -48,6 +85,11 @@ extension RuleSetGenerator {
         return (0..<1 + random.below(5)).map { _ in make(&self) }.filter {
             seen.insert($0.split(separator: " ").first.map(String.init) ?? "").inserted
         }
+    }
+
+    private mutating func setDevice() -> String {
+        random.chance(1, of: 5)
+            ? "physdev:\(random.pick(FuzzNetwork.ports, else: "p1"))" : random.pick(FuzzNetwork.devices, else: "eth0")
     }
 
     private mutating func setPort() -> String {

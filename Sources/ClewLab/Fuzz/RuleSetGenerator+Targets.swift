@@ -36,12 +36,14 @@ extension RuleSetGenerator {
                 "icmp-port-unreachable", "icmp-net-unreachable", "icmp-host-unreachable", "icmp-proto-unreachable",
                 "icmp-net-prohibited", "icmp-host-prohibited", "icmp-admin-prohibited")
             : random.pick(
-                "icmp6-port-unreachable", "icmp6-no-route", "icmp6-adm-prohibited", "icmp6-addr-unreachable")
+                "icmp6-port-unreachable", "icmp6-no-route", "icmp6-adm-prohibited", "icmp6-addr-unreachable",
+                "icmp6-policy-fail", "icmp6-reject-route")
         return "-j REJECT --reject-with \(kind)"
     }
 
     private mutating func log() -> String {
-        switch random.below(3) {
+        switch random.below(4) {
+        case 3: "-j AUDIT --type accept"
         case 0: "-j NFLOG --nflog-group 7"
         case 1: sets.isEmpty ? "-j NFLOG --nflog-group 7" : setTarget()
         default: "-j LOG --log-prefix \"x\""
@@ -84,7 +86,13 @@ extension RuleSetGenerator {
     private mutating func tableTarget(_ draft: inout Draft) -> String? {
         switch draft.table {
         case "raw":
-            return random.chance(1, of: 3) ? (random.chance(1, of: 2) ? "-j CT --notrack" : "-j NOTRACK") : nil
+            switch random.below(15) {
+            case 0, 1: return "-j CT --notrack"
+            case 2, 3: return "-j NOTRACK"
+            case 4: return random.pick("-j CT --ctevents new", "-j CT --ctevents destroy", "-j CT --zone 5")
+            case 5: return "-j TRACE"
+            default: return nil
+            }
         case "mangle": return mangle(&draft)
         case "nat": return translation(&draft)
         default: return nil
@@ -92,13 +100,20 @@ extension RuleSetGenerator {
     }
 
     private mutating func mangle(_ draft: inout Draft) -> String? {
-        switch random.below(5) {
+        switch random.below(7) {
+        case 5:
+            return draft.ipProtocol == .udp ? "-j CHECKSUM --checksum-fill" : nil
+        case 6:
+            return draft.hooks.isSubset(of: ["FORWARD", "OUTPUT", "POSTROUTING"]) ? "-j CLASSIFY --set-class 1:1" : nil
         case 0:
             let option = family == .ipv4 ? ("TTL", "ttl") : ("HL", "hl")
             let value = random.pick([1, 2, 10, 63, 64], else: 1)
             let change = random.pick("set \(value)", "inc \(1 + random.below(3))", "dec \(1 + random.below(3))")
             return "-j \(option.0) --\(option.1)-\(change)"
         case 1:
+            if random.chance(1, of: 4) {
+                return "-j TOS --set-tos 0x\(random.pick("10", "8"))/0x\(random.pick("3f", "1c"))"
+            }
             return
                 "-j TOS --\(random.pick("set-tos", "and-tos", "or-tos", "xor-tos")) 0x\(random.pick("10", "8", "b8", "f0"))"
         case 2: return "-j DSCP --set-dscp 0x\(random.pick("0", "8", "2e"))"
@@ -107,8 +122,9 @@ extension RuleSetGenerator {
                 return nil
             }
             draft.matches.append("-m tcp --tcp-flags SYN,RST SYN")
-            return "-j TCPMSS --set-mss 1200"
-        default: return nil
+            let mayClamp = draft.hooks.isSubset(of: ["FORWARD", "OUTPUT", "POSTROUTING"])
+            return mayClamp && random.chance(1, of: 3) ? "-j TCPMSS --clamp-mss-to-pmtu" : "-j TCPMSS --set-mss 1200"
+        default: return random.chance(1, of: 2) ? "-j CONNMARK \(connmark())" : "-j MARK \(mark())"
         }
     }
 
@@ -137,7 +153,13 @@ extension RuleSetGenerator {
         let extra = random.chance(1, of: 12) ? " --\(random.pick("random", "persistent"))" : ""
         let address = target()
         guard hasPorts(draft), random.chance(2, of: 3) else { return "-j DNAT --to-destination \(address)\(extra)" }
-        return "-j DNAT --to-destination \(socket(address, "\(port())"))\(extra)"
+        if random.chance(1, of: 10) { return "-j DNAT --to-destination :\(port())\(extra)" }
+        if random.chance(1, of: 10) {
+            // Port 8000 becomes 80, and so on.
+            return "-j DNAT --to-destination \(socket(address, "80-90/\(port())"))\(extra)"
+        }
+        let ports = random.chance(1, of: 6) ? portRange("-") : "\(port())"
+        return "-j DNAT --to-destination \(socket(address, ports))\(extra)"
     }
 
     /// Pods mostly: somebody who gets the packet.
@@ -154,6 +176,7 @@ extension RuleSetGenerator {
         let randomly = random.chance(1, of: 10) ? " --\(random.pick("random", "random-fully"))" : ""
         if draft.hooks == ["POSTROUTING"], random.chance(1, of: 2) {
             let ports = hasPorts(draft) && random.chance(1, of: 5) ? " --to-ports \(port())" : ""
+            if hasPorts(draft), random.chance(1, of: 30) { return "-j MASQUERADE --to-ports 2000-2010" }
             return "-j MASQUERADE\(ports)\(randomly)"
         }
         if random.chance(1, of: 8) { return "-j NETMAP --to \(random.pick(network4, "\(address())"))" }

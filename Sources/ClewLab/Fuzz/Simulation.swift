@@ -26,14 +26,14 @@ package struct Simulation: Sendable {
         Prediction(dataplane.trace(Self.flow(probe)), probe)
     }
 
-    package static func flow(_ probe: Probe) -> Flow {
+    package static func flow(_ probe: Probe, node: String = FuzzNetwork.node) -> Flow {
         let origin: FlowOrigin
         var device: String?
         switch probe.entry {
-        case .process: origin = .host(node: FuzzNetwork.node)
-        case .pod: origin = .pod(node: FuzzNetwork.node, address: probe.source, name: nil)
+        case .process: origin = .host(node: node)
+        case .pod: origin = .pod(node: node, address: probe.source, name: nil)
         case .wire(let name):
-            origin = .outside(address: probe.source, via: FuzzNetwork.node)
+            origin = .outside(address: probe.source, via: node)
             device = name
         }
         var flow = Flow(
@@ -57,14 +57,19 @@ package struct Prediction: Sendable {
         package var probability: Fraction
         /// The packet got to a pod, which does not take it: what it would answer says nothing.
         package var endsInPod = false
+        /// Ways that come to the same for the one who asks are told as one.
+        package var isOfSeveral = false
     }
 
     package var branches: [Branch]
+    /// Whether somebody who gets the packet answers it.
+    package var hasAnswer: Bool
     /// Why it is not certain.
     package var unknowns: [String]
 
     package init(_ trace: Trace, _ probe: Probe) {
         branches = trace.branches.map { Branch($0, probe) }
+        hasAnswer = probe.hasAnswer
         unknowns = trace.unknowns.map(\.text)
         if unknowns.isEmpty, trace.branches.contains(where: { $0.disposition == .indeterminate }) {
             unknowns.append("indeterminate")
@@ -79,6 +84,7 @@ extension Prediction.Branch {
         outcome = branch.outcome
         reason = branch.reason
         probability = branch.probability
+        isOfSeveral = branch.alternatives > 0 || branch.reason.contains(", or ")
         if !there.end.isDelivered, branch.hops.count > 1, let hop = branch.hops.last, hop.namespace != "host" {
             there.end = .peer(Self.short(hop.namespace), tuple)
             endsInPod = true
@@ -90,11 +96,13 @@ extension Prediction.Branch {
     }
 
     /// The rules and policies of the node itself, each with mark and addresses from before it.
-    private static func events(_ hops: [Hop], opening: ConntrackTuple) -> ([WalkEvent], ConntrackTuple) {
+    static func events(
+        _ hops: [Hop], opening: ConntrackTuple, node: String = FuzzNetwork.node
+    ) -> ([WalkEvent], ConntrackTuple) {
         var events: [WalkEvent] = []
         var tuple = opening
         var mark: UInt32 = 0
-        for hop in hops where hop.node == FuzzNetwork.node && hop.namespace == "host" {
+        for hop in hops where hop.node == node && hop.namespace == "host" {
             if hop.deviceIn != "lo" { mark = 0 }
             for step in hop.steps {
                 if step.kind == .rule || step.kind == .policy, let table = step.table, let chain = step.chain {
@@ -131,7 +139,7 @@ extension Prediction.Branch {
         return hop.deviceOut.map { .peer(wire($0), tuple) } ?? .local(tuple)
     }
 
-    private static func refusal(_ reason: String) -> String? {
+    static func refusal(_ reason: String) -> String? {
         reason.split(separator: " ").map(String.init).first { $0.hasPrefix("icmp") || $0 == "tcp-reset" }
     }
 

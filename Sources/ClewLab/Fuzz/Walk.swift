@@ -62,7 +62,7 @@ package struct Exchange: Sendable, Hashable {
     package var back: Walk?
     /// Whether the answer reached who asked, as from whom it was sent to.
     package var isAnswered = false
-    /// Whether the packet behind the answer got where the first did; nil where none was sent.
+    /// Whether the next packets, one each way, got where the first two did; nil where none was sent.
     package var goesOn: Bool?
 
     package init(there: Walk, back: Walk? = nil, goesOn: Bool? = nil) {

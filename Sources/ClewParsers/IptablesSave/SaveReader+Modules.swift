@@ -101,6 +101,11 @@ extension SaveReader {
             switch option {
             case .recentName where value.slice.count < 256:
                 builder.out.states[entry].listName = builder.intern(text.string(value.slice))
+            case .recentMask:
+                if let mask = IPAddress(text.string(value.slice)) {
+                    let isWhole = mask == IPAddress.mask(mask.family == .ipv4 ? 32 : 128, mask.family)
+                    builder.out.states[entry].recentMask = isWhole ? nil : mask
+                }
             case .seconds, .hitCount:
                 guard let number = text.u32(value.slice.start, value.slice.end) else {
                     complain(draft.optionStart, next, "`\(text.string(value.slice))` is not a number")

@@ -231,6 +231,8 @@ package struct StatefulMatch: Sendable, Hashable {
     /// recent: `--seconds`, `nil` when any age will do.
     package var seconds: UInt32?
     package var hitCount: UInt32?
+    /// recent: `--mask`; `nil` where it keeps every bit.
+    package var recentMask: IPAddress?
     /// Whether the match holds below the limit: connlimit `--connlimit-upto`, not `--connlimit-above`; hashlimit alike.
     package var matchesBelowLimit = true
     package var text: TextRange

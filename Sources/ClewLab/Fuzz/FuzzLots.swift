@@ -1,0 +1,68 @@
+import ClewDataplane
+
+/// How often a packet went each of the ways that Clew names, with the probability Clew gives it.
+struct FuzzLots {
+    private struct Way {
+        var branches: [Prediction.Branch]
+        var probability: Double
+        var count = 0
+    }
+
+    private var ways: [Way]
+    private var total = 0
+    private var stranger: String?
+
+    init(_ prediction: Prediction) {
+        ways = prediction.ways.map { branches in
+            Way(branches: branches, probability: branches.reduce(0) { $0 + $1.probability.value })
+        }
+    }
+
+    /// The packets behind the first two draw lots of their own.
+    mutating func note(_ exchange: Exchange) {
+        var kernel = exchange
+        kernel.goesOn = nil
+        total += 1
+        let index = ways.firstIndex { way in
+            way.branches.contains { Comparison.difference(kernel, $0, .steps) == nil }
+        }
+        if let index {
+            ways[index].count += 1
+        } else if stranger == nil {
+            stranger = kernel.lines.joined(separator: ", ")
+        }
+    }
+
+    /// What is not as Clew says; six standard deviations are never reached by chance.
+    var difference: String? {
+        if let stranger { return "a way that Clew does not know: \(stranger)" }
+        for way in ways {
+            let expected = Double(total) * way.probability
+            let deviation = (expected * (1 - way.probability)).squareRoot()
+            if abs(Double(way.count) - expected) > 6 * deviation + 1 {
+                return "\(way.count) of \(total) packets went a way of probability \(way.probability)"
+            }
+        }
+        return nil
+    }
+}
+
+extension Prediction {
+    /// Branches that no packet can tell apart, together; those of a packet that is not answered differ in its way only.
+    var ways: [[Branch]] {
+        var result: [[Branch]] = []
+        for branch in branches {
+            if let index = result.firstIndex(where: {
+                $0[0].exchange.there.end == branch.exchange.there.end
+                    && (!hasAnswer
+                        || $0[0].exchange.back?.end == branch.exchange.back?.end
+                            && $0[0].outcome == branch.outcome)
+            }) {
+                result[index].append(branch)
+            } else {
+                result.append([branch])
+            }
+        }
+        return result
+    }
+}

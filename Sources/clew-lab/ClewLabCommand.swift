@@ -23,7 +23,7 @@ struct ClewLabCommand: ParsableCommand {
         subcommands: [
             ListCommand.self, UpCommand.self, DownCommand.self, ShellCommand.self, BundleCommand.self,
             ProbeCommand.self, RunCommand.self, TestCommand.self, VirtualMachineCommand.self, FuzzCommand.self,
-            MutantsCommand.self,
+            RecordedCommand.self, MutantsCommand.self,
         ])
 }
 

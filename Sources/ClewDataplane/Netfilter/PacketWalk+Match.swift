@@ -34,6 +34,7 @@ extension PacketWalk {
         case .icmp(let type, let first, let last): return icmp(type, first, last, packet)
         case .mark(let value, let mask): return Ternary(packet.mark & mask == value)
         case .connmark(let value, let mask):
+            if state.bearsTemplate { return Ternary(value == 0) }
             return Ternary(state.hasConnection && state.connection.mark & mask == value)
         case .conntrackState, .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort,
             .conntrackDirection:
@@ -130,7 +131,7 @@ extension PacketWalk {
     /// `xt_connmark.c` and nft's `ct` say no. `xt_conntrack.c` does too, but where `--ctstate` is asked along with other
     /// properties by one `-m`, that one alone decides.
     func withoutEntry(_ match: Match, _ state: WalkState) -> Bool? {
-        guard !state.hasConnection else { return nil }
+        guard !state.hasConnection, !state.bearsTemplate else { return nil }
         switch match.test {
         case .connmark: return false
         case .conntrackStatus, .conntrackProtocol, .conntrackAddress, .conntrackPort, .conntrackDirection:
@@ -143,14 +144,14 @@ extension PacketWalk {
     private func conntrack(_ test: MatchTest, _ state: WalkState, _ set: RuleSet) -> Ternary {
         let connection = state.hasConnection ? state.connection : nil
         if case .conntrackState(let wanted) = test {
-            var own = state.conntrackState.isEmpty ? .invalid : state.conntrackState
+            var own = state.conntrackState.isEmpty ? (state.bearsTemplate ? .new : .invalid) : state.conntrackState
             if let connection {
                 if connection.translatesSource { own.insert(.snat) }
                 if connection.translatesDestination { own.insert(.dnat) }
             }
             return Ternary(!own.isDisjoint(with: wanted))
         }
-        guard let connection else { return .no }
+        guard let connection else { return state.bearsTemplate ? .unknown : .no }
         switch test {
         case .conntrackStatus(let wanted):
             var own: ConntrackStatus = []

@@ -24,7 +24,7 @@ extension PacketWalk {
         case .masquerade: return translate(NATTarget(kind: .masquerade), rule, rules, &state)
         case .notrack:
             // Only before conntrack has seen the packet (`xt_CT.c`: "Previously seen (loopback)? Ignore").
-            if state.conntrackState.isEmpty {
+            if state.conntrackState.isEmpty, !state.hasTemplate {
                 state.conntrackState = .untracked
                 state.hasConnection = false
             }
@@ -56,6 +56,8 @@ extension PacketWalk {
             if text.contains("zone") {
                 doubt("conntrack zones are not modelled: \(text)", source: line(rule, rules), &state)
             }
+            // The packet bears the rule's template from here to conntrack.
+            if state.conntrackState.isEmpty { state.hasTemplate = true }
             return .goOn
         case .tproxy:
             doubt("TPROXY hands the packet to a local program", source: line(rule, rules), &state)

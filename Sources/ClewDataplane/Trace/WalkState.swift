@@ -38,6 +38,8 @@ struct WalkState {
     var firstMTU: UInt16 = 0
     /// The largest segment the sender of a SYN, or of its answer, says it takes, in bytes; 0 before it is sent.
     var segment: UInt16 = 0
+    /// A CT rule has said how conntrack is to take it, which NOTRACK behind that does not change (`xt_CT.c`).
+    var hasTemplate = false
     /// Its connection was masqueraded for another link than the one it leaves by.
     var leavesAnotherWay = false
     /// Layer-2 steps since the TTL last changed: a bridge loop has no TTL.
@@ -61,9 +63,13 @@ struct WalkState {
     mutating func forgetConnection() {
         park()
         conntrackState = []
+        hasTemplate = false
         isReplyDirection = false
         isVirtual = false
     }
+
+    /// Conntrack has not seen it, but a CT rule has.
+    var bearsTemplate: Bool { hasTemplate && conntrackState.isEmpty }
 
     /// The packet does not belong to its connection any more, which is there all the same.
     mutating func park() {

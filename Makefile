@@ -10,7 +10,7 @@ DEMO_CHECK := check Examples/bridge-nf-off
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps demo docs test lint fmt ci bench lab lab-fuzz lab-mutants lab-vm
+.PHONY: help deps demo docs test lint fmt ci bench services-scale lab lab-fuzz lab-mutants lab-vm
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -51,6 +51,13 @@ ci: lint test ## what has to pass: lint, then test
 bench: deps ## compare speed and memory with other programs, release build
 	$(SWIFT) build -c release --product clew-bench
 	"$$($(SWIFT) build -c release --show-bin-path)/clew-bench"
+
+# Damages of rules that clew services has to find, and the seed of the campaign.
+DAMAGES ?= 5000
+
+services-scale: deps ## clew services on all recorded nodes and on DAMAGES damaged rule sets, optimised
+	CLEW_SCALE=1 CLEW_MUTATIONS=$(DAMAGES) CLEW_SEED=$(SEED) $(SWIFT) test -c release -Xswiftc -enable-testing \
+		--filter ClewCompareTests
 
 # LAB narrows it down: make lab LAB='--network bridge-vxlan --fault forward-drop'; JOBS labs run at once.
 LAB ?=

@@ -93,7 +93,9 @@ struct Attribution {
         case .extraMasquerade: return (.extraMasquerade, extraMasquerade(steps, entry, arrival))
         case .notAskedDrop, .notAskedReject:
             return (finding.kind, refused(steps, entry, arrival, hasEndpoint: finding.endpoint != nil))
-        case .notDropped, .notRejected: return notRefused(finding.kind, steps, entry, arrival)
+        case .notDropped, .notRejected:
+            let hook: Hook = finding.end?.kind == .delivered ? .input : arrival == .host ? .output : .forward
+            return notRefused(finding.kind, steps, entry, lackingAt: hook)
         case .affinity: return (.affinity, affinity(steps, entry, finding.end))
         case .takenByForeignRule, .wrongAddress, .staleEntry:
             return (finding.kind, steps.last.map(cause) ?? noRules(arrival, "nothing matches"))
@@ -262,10 +264,24 @@ struct Attribution {
         _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival, hasEndpoint: Bool
     ) -> Cause {
         guard let last = steps.last else { return noRules(arrival, "the packet is lost") }
+        if !hasEndpoint, last.depth > 0, last.ruleSet >= 0, last.chain.hasPrefix("KUBE-"),
+            let taker = foreignTaker(steps)
+        {
+            return cause(taker)
+        }
         guard !hasEndpoint, last.depth > 0, last.ruleSet >= 0, last.chain.hasPrefix("KUBE-"),
             let open = openChain(translationSteps(steps)), !isIPVS
         else { return cause(last) }
         return lacking(open.chain, open.ruleSet, "no rule leads \(entry.destination) to an endpoint")
+    }
+
+    /// A foreign rule that ended the search for an endpoint.
+    private func foreignTaker(_ steps: [ClassStep]) -> ClassStep? {
+        guard let last = translationSteps(steps).last, !isOfService(last) else { return nil }
+        switch rule(last)?.target {
+        case .accept?, .return?: return isMarkChain(last) ? nil : last
+        default: return nil
+        }
     }
 
     private func weight(_ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival) -> Cause {
@@ -338,7 +354,7 @@ struct Attribution {
     // MARK: - Refusals, affinity
 
     private func notRefused(
-        _ kind: Difference.Kind, _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival
+        _ kind: Difference.Kind, _ steps: [ClassStep], _ entry: ContractEntry, lackingAt hook: Hook
     ) -> (Difference.Kind, Cause) {
         let what = kind == .notDropped ? "no rule drops \(entry.destination)" : "no rule rejects \(entry.destination)"
         if let empty = emptyChain(steps) { return (kind, lacking(empty.chain, empty.ruleSet, what)) }
@@ -347,7 +363,8 @@ struct Attribution {
             return (kind, cause(mark))
         }
         let own = steps.filter { $0.hook != .postrouting }
-        guard let last = own.last, last.ruleSet >= 0 else { return (kind, noRefusal(what)) }
+        guard let last = own.last, last.ruleSet >= 0 else { return (kind, noRefusal(hook, what)) }
+        if case .policy = last.kind { return (kind, cause(last)) }
         switch rule(last)?.target {
         case .accept, .drop, .reject, .dnat4, .nat: return (kind, cause(last))
         default: break
@@ -365,7 +382,7 @@ struct Attribution {
                 }
             }
         }
-        return (kind, noRefusal(what))
+        return (kind, noRefusal(hook, what))
     }
 
     /// The first chain on the way in which there is nothing.
@@ -382,10 +399,10 @@ struct Attribution {
         return nil
     }
 
-    private func noRefusal(_ what: String) -> Cause {
+    private func noRefusal(_ hook: Hook, _ what: String) -> Cause {
         for (number, rules) in classes.ruleSets.enumerated() {
             for (id, chain) in rules.chains.enumerated() {
-                guard let base = chain.base, base.hook == .forward, base.type == .filter, base.priority == 0,
+                guard let base = chain.base, base.hook == hook, base.type == .filter, base.priority == 0,
                     rules.tables[Int(chain.table.rawValue)].family.covers(family)
                 else { continue }
                 return lacking(ChainID(rawValue: UInt32(id)), number, what)

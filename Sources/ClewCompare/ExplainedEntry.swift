@@ -4,6 +4,15 @@ package import ClewIntent
 import ClewNet
 package import ClewSnapshot
 
+/// One Service on one node, intent and data plane side by side.
+package struct ExplainedService: Sendable {
+    package var entries: [ExplainedEntry]
+    /// Why kube-proxy leaves it alone, if it does.
+    package var unserved: UnservedService?
+    package var healthChecks: [HealthCheckComparison]
+    package var parameters: [ParameterFinding]
+}
+
 /// A destination of a Service port, with what is asked for and what is there for every class of senders.
 package struct ExplainedEntry: Sendable {
     package var destination: ContractDestination
@@ -34,14 +43,18 @@ extension ServicesComparison {
     /// Intent and data plane of one Service on one node, side by side.
     package func explain(
         _ service: NamespacedName, on node: NodeSnapshot
-    ) -> (entries: [ExplainedEntry], unserved: UnservedService?, parameters: [ParameterFinding]) {
+    ) -> ExplainedService {
         let inferred = inferredParameters(of: node)
+        var healthChecks: [HealthCheckComparison] = []
         var entries: [ExplainedEntry] = []
         var unserved: UnservedService?
         let confirmation = WitnessCheck(dataplane, node: node.name)
         for family in AddressFamily.allCases {
             let contract = contract(inferred.parameters, node, family)
             unserved = unserved ?? contract.unserved.first { $0.service == service.description }
+            if healthChecks.isEmpty {
+                healthChecks = HealthCheckComparison.all(contract, node.host).filter { $0.contract.service == service }
+            }
             guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { continue }
             let lacking = CollectedRules(node, family, inferred.parameters.mode).lacking
                 .map { NodeComparer.undecided(contract, because: $0, node: node.name) }
@@ -56,7 +69,8 @@ extension ServicesComparison {
                 entries.append(comparer.explain(entry, compared, hasRules: lacking == nil))
             }
         }
-        return (entries, unserved, inferred.findings)
+        return ExplainedService(
+            entries: entries, unserved: unserved, healthChecks: healthChecks, parameters: inferred.findings)
     }
 }
 

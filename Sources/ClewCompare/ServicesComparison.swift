@@ -18,6 +18,8 @@ package struct NodeComparison: Sendable {
     package var destinationCount = 0
     package var classCount = 0
     package var unserved: [UnservedService] = []
+    /// Sorted by port; both families share them.
+    package var healthChecks: [HealthCheckComparison] = []
     /// Files of the node that could not be read wholly: what they lack may decide.
     package var unreadFiles: [TraceNote] = []
     /// Whether entries of no Service are looked for: only where the bundle holds all Services.
@@ -38,6 +40,7 @@ package struct NodeComparison: Sendable {
             group.count = own.count
             return group.services.isEmpty ? nil : group
         }
+        result.healthChecks = healthChecks.filter { services.contains($0.contract.service) }
         result.unserved = unserved.filter { unserved in services.contains { $0.description == unserved.service } }
         return result
     }
@@ -148,6 +151,7 @@ package struct ServicesComparison {
             result.unreadFiles += dataplane.undecidedFiles(of: node.name, family)
                 .filter { !result.unreadFiles.contains($0) }
             if family == .ipv4 || result.unserved.isEmpty { result.unserved = contract.unserved }
+            if result.healthChecks.isEmpty { result.healthChecks = HealthCheckComparison.all(contract, node.host) }
             for entry in contract.entries {
                 ports[entry.service, default: ServicePortComparison(name: entry.service)].destinationCount += 1
             }
@@ -242,22 +246,10 @@ package struct ServicesComparison {
 }
 
 extension NodeComparer {
-    /// Differences of one cause beyond that are not shown one by one to the simulator.
-    private static var mostConfirmationsOfCause: Int { 16 }
-
-    /// Shows the witnesses to the concrete simulator.
+    /// Shows the witness of every difference to the concrete simulator.
     mutating func confirm(_ confirmation: WitnessCheck) {
-        var counts: [SourceLine: (asked: Int, confirmed: Int)] = [:]
         for index in result.differences.indices {
-            let source = result.differences[index].cause.source
-            let known = counts[source] ?? (0, 0)
-            if known.asked >= Self.mostConfirmationsOfCause {
-                result.differences[index].witness?.isConfirmed = known.confirmed == known.asked
-                continue
-            }
-            let isConfirmed = confirmation.confirms(result.differences[index])
-            result.differences[index].witness?.isConfirmed = isConfirmed
-            counts[source] = (known.asked + 1, known.confirmed + (isConfirmed ? 1 : 0))
+            result.differences[index].witness?.isConfirmed = confirmation.confirms(result.differences[index])
         }
     }
 }

@@ -120,17 +120,19 @@ struct ServicesCommand: ParsableCommand {
                 throw CommandFailure("the bundle holds \(nodes.count) nodes: name one with --node")
             }
             let comparison = ServicesComparison(Dataplane(compiling: snapshot), overrides: overrides)
-            let (entries, unserved, parameters) = comparison.explain(name, on: node)
+            let explained = comparison.explain(name, on: node)
+            let entries = explained.entries
             var output = Output()
             if entries.isEmpty {
-                let why = unserved.map { ": \($0.reason)" } ?? ""
+                let why = explained.unserved.map { ": \($0.reason)" } ?? ""
                 try output.write("kube-proxy on \(node.name) has nothing to do for \(name)\(why)\n")
             } else {
                 let report = ExplainText(snapshot, style: Terminal.style(color))
-                try output.write(report.text(name, on: node.name, entries, parameters))
+                try output.write(report.text(name, on: node.name, explained))
             }
             try output.flush()
             let classes = entries.flatMap(\.classes)
+            if explained.healthChecks.contains(where: { $0.isListening == false }) { throw ExitCode(1) }
             if classes.contains(where: { $0.differences.contains(where: \.isConfirmed) }) { throw ExitCode(1) }
             if classes.contains(where: { !$0.isInOrder }) { throw ExitCode(3) }
         }
@@ -188,6 +190,7 @@ struct ServicesOutcome {
             case .unknown: hasUnknown = true
             }
         }
+        if node.healthChecks.contains(where: { $0.isListening == false }) { hasDifference = true }
         for group in node.causes where group.services.isEmpty {
             if group.example.isConfirmed { hasDifference = true } else { hasUnknown = true }
         }

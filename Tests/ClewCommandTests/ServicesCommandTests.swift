@@ -60,7 +60,7 @@ import Testing
         """
     }
 
-    private static func bundle(_ folder: TemporaryFolder, _ rules: String) throws -> String {
+    private static func bundle(_ folder: TemporaryFolder, _ rules: String, objects: String = objects) throws -> String {
         _ = try folder.write("objects.json", objects)
         _ = try folder.write("iptables-save.txt", rules)
         _ = try folder.write(
@@ -126,6 +126,64 @@ import Testing
         #expect(result.output.hasPrefix("n1: 1 cannot be told\n"), "\(result)")
         #expect(result.output.contains("cannot tell, because of this line"), "\(result)")
         #expect(result.output.contains("iptables-save.txt:6"), "\(result)")
+    }
+
+    @Test func whatChangedJustBeforeMayBeInFlight() throws {
+        let folder = try TemporaryFolder()
+        let later = Self.objects.replacingOccurrences(
+            of: "\"namespace\":\"shop\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\"",
+            with: "\"namespace\":\"shop\",\"creationTimestamp\":\"2026-02-01T09:59:50Z\"")
+        #expect(later != Self.objects)
+        let path = try Self.bundle(folder, Self.rules(weight: "0.25000000000"), objects: later)
+        let result = try Command.run(["services", path, "--node-name", "n1"])
+        #expect(
+            result.code == 1 && result.output.contains("shop/api:http  wrong-weight  (may be in flight)"), "\(result)")
+    }
+
+    @Test func whyAnEndpointIsLeftOut() throws {
+        let folder = try TemporaryFolder()
+        let pod = """
+            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"api-2","namespace":"shop"},"spec":{"nodeName":"n1"},
+             "status":{"podIP":"10.244.1.9","phase":"Running","conditions":[
+             {"lastTransitionTime":"2026-01-02T03:04:05Z","status":"False","type":"Ready"},
+             {"lastTransitionTime":"2026-01-01T00:00:00Z","status":"True","type":"PodScheduled"}]}},
+            """
+        let objects = Self.objects
+            .replacingOccurrences(of: "\"items\":[", with: "\"items\":[\(pod)")
+            .replacingOccurrences(
+                of: "\"endpoints\":[",
+                with:
+                    "\"endpoints\":[{\"addresses\":[\"10.244.1.9\"],\"conditions\":{\"ready\":false},\"nodeName\":\"n1\"},"
+            )
+        let path = try Self.bundle(folder, Self.rules(weight: "0.50000000000"), objects: objects)
+        let result = try Command.run(["services", "explain", path, "svc/shop/api", "--node-name", "n1"])
+        #expect(result.code == 0, "\(result)")
+        let words = result.output.split { $0.isWhitespace }.joined(separator: " ")
+        #expect(words.contains("endpoint 10.244.1.9 left out: not ready since 2026-01-02T03:04:05Z"), "\(result)")
+    }
+
+    /// Detection by the bridge says that packets of pods are not to be masqueraded, as the rules do by their source.
+    @Test func parametersAreGiven() throws {
+        let folder = try TemporaryFolder()
+        let path = try Self.bundle(folder, Self.rules(weight: "0.50000000000"))
+        let bridge = try Command.run(["services", path, "--node-name", "n1", "--pod-bridge", "cni0", "-o", "wide"])
+        #expect(bridge.output.contains("local traffic detection bridge cni0 (given)"), "\(bridge)")
+        // Other nodes' pods do not come in by that bridge, and the rules spare them.
+        #expect(bridge.code == 1 && bridge.output.contains("missing-masquerade"), "\(bridge)")
+        #expect(bridge.output.contains("shown by"), "\(bridge)")
+        let both = try Command.run(
+            ["services", path, "--node-name", "n1", "--pod-bridge", "cni0", "--cluster-cidr", "10.0.0.0/8"])
+        #expect(both.code == 2 && both.error.contains("exclude each other"), "\(both)")
+        let none = try Command.run(["services", path, "--node-name", "n1", "--no-localhost-node-ports", "-o", "wide"])
+        #expect(none.code == 0 && none.output.contains("localhostNodePorts false (given)"), "\(none)")
+    }
+
+    @Test func aHostTheAPIDoesNotKnow() throws {
+        let folder = try TemporaryFolder()
+        let path = try Self.bundle(folder, Self.rules(weight: "0.50000000000"))
+        let result = try Command.run(["services", path, "--node-name", "other"])
+        #expect(result.code == 3 && result.output.contains("the API has no node of that name"), "\(result)")
+        #expect(result.output.contains("not collected: n1"), "\(result)")
     }
 
     @Test func json() throws {

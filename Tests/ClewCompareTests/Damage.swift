@@ -152,7 +152,8 @@ struct Damage {
         [
             removing("MASQUERADE is gone", "nat", "KUBE-POSTROUTING", to: "MASQUERADE"),
             removing("the mark is gone", "nat", "KUBE-MARK-MASQ", to: "MARK"),
-            removing("the RETURN is gone", "nat", "KUBE-POSTROUTING", to: "RETURN"),
+            // What is then masqueraded may meet other rules.
+            removing("the RETURN is gone", "nat", "KUBE-POSTROUTING", to: "RETURN", anyBlame: true),
             removing("a Service's mark is gone", "nat", "KUBE-SVC-", to: "KUBE-MARK-MASQ"),
             removing("an endpoint's mark is gone", "nat", "KUBE-SEP-", to: "KUBE-MARK-MASQ"),
             removing("an external mark is gone", "nat", "KUBE-EXT-", to: "KUBE-MARK-MASQ"),
@@ -261,7 +262,7 @@ struct Damage {
                 return .chains(["KUBE-SERVICES"])
             },
             removing("an external chain's way for pods is gone", "nat", "KUBE-EXT-", to: "KUBE-SVC-", anyBlame: true) {
-                $0.value("-s") != nil
+                $0.value("-s") != nil || $0.value("-i") != nil
             },
             // The packets then come to the chain of local endpoints, which lacks the others.
             removing(
@@ -270,7 +271,7 @@ struct Damage {
                 $0.value("--src-type") != nil
             },
             removing("an external chain's last way is gone", "nat", "KUBE-EXT-", to: "KUBE-SV") {
-                $0.value("-s") == nil && $0.value("--src-type") == nil
+                $0.value("-s") == nil && $0.value("-i") == nil && $0.value("--src-type") == nil
             },
         ]
     }

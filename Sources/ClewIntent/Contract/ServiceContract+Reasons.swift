@@ -96,7 +96,10 @@ extension ServiceContract {
             if !endpoint.isReady, endpoint.isServing, endpoint.isTerminating {
                 return cite(endpoint, "endpoints[].conditions.terminating", "\(name) terminating")
             }
-            if !endpoint.isReady { return cite(endpoint, "endpoints[].conditions.ready", "\(name) not ready") }
+            if !endpoint.isReady {
+                let since = unreadySince[endpoint.address.address].map { " since \($0)" } ?? ""
+                return cite(endpoint, "endpoints[].conditions.ready", "\(name) not ready\(since)")
+            }
             if isLocalOnly, !endpoint.isLocal {
                 let policy = isInternal ? "internalTrafficPolicy" : "externalTrafficPolicy"
                 return cite(endpoint, "endpoints[].nodeName", "\(name) on another node, and \(policy) is Local")

@@ -14,6 +14,8 @@ package struct ServiceContract: Sendable {
     package let unserved: [UnservedService]
     /// Ports on which kube-proxy itself says whether the node has endpoints; sorted by port.
     package let healthChecks: [HealthCheckContract]
+    /// Since when pods are not ready, where they say, by address.
+    let unreadySince: [IPAddress: String]
     /// The entries of a destination's address, protocol and port.
     private var index: [Key: [Int]] = [:]
 
@@ -33,6 +35,11 @@ package struct ServiceContract: Sendable {
         ports = ServiceIntents.all(in: objects, family: family, for: parameters)
         unserved = ServiceIntents.unserved(in: objects, family: family)
         healthChecks = HealthCheckContract.all(ports)
+        var since: [IPAddress: String] = [:]
+        for pod in objects.pods where pod.isReady == false && !pod.hasEnded {
+            for address in pod.addresses { since[address] = pod.unreadySince }
+        }
+        unreadySince = since
         var builder = ContractBuilder(family: family, parameters: parameters, network: network)
         for (index, port) in ports.enumerated() { builder.add(port, index: index) }
         for entry in builder.entries { add(entry) }

@@ -54,7 +54,7 @@ extension ObjectReader {
             if reader.isEqual(key, "addresses") {
                 try addresses(of: &node)
             } else if reader.isEqual(key, "conditions") {
-                node.isReady = try readyCondition()
+                node.isReady = try readyCondition().isReady
             } else if reader.isEqual(key, "nodeInfo") {
                 guard try beginObject("status.nodeInfo") else { continue }
                 while let key = try reader.nextKey() {

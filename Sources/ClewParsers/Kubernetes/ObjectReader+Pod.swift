@@ -115,7 +115,7 @@ extension ObjectReader {
             } else if reader.isEqual(key, "phase") {
                 pod.phase = try string("status.phase")
             } else if reader.isEqual(key, "conditions") {
-                pod.isReady = try readyCondition()
+                (pod.isReady, pod.unreadySince) = try readyCondition()
             } else {
                 try reader.skipValue()
             }
@@ -141,25 +141,30 @@ extension ObjectReader {
         return addresses
     }
 
-    /// Whether the condition `Ready` is true; `nil` without the condition.
-    mutating func readyCondition() throws(JSONError) -> Bool? {
-        var isReady: Bool?
-        guard try beginArray("status.conditions") else { return nil }
+    /// Whether the condition `Ready` is true, and since when it is not; `nil` without the condition.
+    mutating func readyCondition() throws(JSONError) -> (isReady: Bool?, since: String?) {
+        var result: (isReady: Bool?, since: String?)
+        guard try beginArray("status.conditions") else { return result }
         while try reader.nextElement() {
             guard try beginObject("status.conditions[]") else { continue }
             var isTrue: Bool?
+            var since: JSONText?
             var isAboutReady = false
             while let key = try reader.nextKey() {
                 if reader.isEqual(key, "type"), reader.peek() == .string {
                     isAboutReady = reader.isEqual(try reader.text(), "Ready")
                 } else if reader.isEqual(key, "status"), reader.peek() == .string {
                     isTrue = reader.isEqual(try reader.text(), "True")
+                } else if reader.isEqual(key, "lastTransitionTime"), reader.peek() == .string {
+                    since = try reader.text()
                 } else {
                     try reader.skipValue()
                 }
             }
-            if isAboutReady { isReady = isTrue }
+            guard isAboutReady else { continue }
+            result.isReady = isTrue
+            if isTrue == false, let since { result.since = try reader.string(of: since) }
         }
-        return isReady
+        return result
     }
 }

@@ -17,8 +17,9 @@ package struct ExplainText: Sendable {
 
     /// The report, ended by a newline.
     package func text(
-        _ service: NamespacedName, on node: String, _ entries: [ExplainedEntry], _ parameters: [ParameterFinding]
+        _ service: NamespacedName, on node: String, _ explained: ExplainedService
     ) -> String {
+        let entries = explained.entries
         let wrong = entries.flatMap(\.classes).count { !$0.isInOrder }
         let all = entries.flatMap(\.classes).count
         let answer =
@@ -31,8 +32,15 @@ package struct ExplainText: Sendable {
             lines.append(style.paint("\(entry.destination) of \(entry.service)", .heading))
             for explained in entry.classes { lines += text(explained) }
         }
+        if !explained.healthChecks.isEmpty { lines.append("") }
+        for check in explained.healthChecks {
+            let isGone = check.isListening == false
+            lines += style.fitted(
+                "\(isGone ? style.cross : " ") \(check)", place: nil, first: "  ", rest: "      ",
+                role: isGone ? .bad : .faint)
+        }
         lines.append("")
-        let words = parameters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+        let words = explained.parameters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
         lines += style.fitted("kube-proxy: \(words)", place: nil, first: "", rest: "  ", role: .faint)
         return lines.map { $0 + "\n" }.joined()
     }

@@ -29,6 +29,7 @@ package struct ServicesJSON: Sendable {
             ("causes", .array(node.causes.map(cause))),
             ("services", .array(ports.map(port))),
             ("unserved", .array(node.unserved.map(unserved))),
+            ("health_checks", .array(node.healthChecks.map(healthCheck))),
             ("unread_files", .array(node.unreadFiles.map(note))),
             ("stale_entries_looked_for", .bool(node.notCompared == nil && node.looksForStaleEntries)),
         ]).text
@@ -60,6 +61,14 @@ package struct ServicesJSON: Sendable {
 
     private func unserved(_ service: UnservedService) -> JSONValue {
         .object([("service", .string(service.service)), ("reason", .string(service.reason.description))])
+    }
+
+    private func healthCheck(_ check: HealthCheckComparison) -> JSONValue {
+        .object([
+            ("service", .string(check.contract.service.description)), ("port", .number(Int(check.contract.port))),
+            ("local_endpoints", .number(check.contract.localEndpoints)),
+            ("listening", check.isListening.map { .bool($0) } ?? .null),
+        ])
     }
 
     private func note(_ note: TraceNote) -> JSONValue {

@@ -35,6 +35,11 @@ package struct ServicesText: Sendable {
         }
         let unsure = node.ports.filter { $0.status == .unknown }
         if !unsure.isEmpty { lines += [""] + undecided(node, unsure) }
+        for check in node.healthChecks where check.isListening == false {
+            lines += [""]
+            lines += style.fitted(
+                "\(style.cross) \(check.contract.service): \(check)", place: nil, first: "  ", rest: "    ", role: .bad)
+        }
         let shown = node.ports.filter { !onlyDifferences || $0.status != .inOrder }
         if !shown.isEmpty { lines.append("") }
         for port in shown { lines += text(port) }
@@ -57,6 +62,10 @@ package struct ServicesText: Sendable {
             parts.append(style.paint("\(differing) of \(ports(all)) \(differing == 1 ? "differs" : "differ")", .bad))
         }
         if unsure > 0 { parts.append(style.paint("\(unsure) cannot be told", .unsure)) }
+        let deaf = node.healthChecks.count { $0.isListening == false }
+        if deaf > 0 {
+            parts.append(style.paint("\(deaf) health check \(deaf == 1 ? "port" : "ports") nobody answers", .bad))
+        }
         if stale > 0 { parts.append(style.paint("\(stale) \(stale == 1 ? "entry" : "entries") of no Service", .bad)) }
         if parts.isEmpty {
             return [

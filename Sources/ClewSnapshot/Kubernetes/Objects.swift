@@ -171,6 +171,8 @@ package struct Pod: Sendable {
     package var usesHostNetwork = false
     package var phase: String?
     package var isReady: Bool?
+    /// Since when it has not been ready (RFC 3339); `nil` where it is, or does not say.
+    package var unreadySince: String?
     package var labels: [String: String] = [:]
     package var containerPorts: [ContainerPort] = []
     package var deletionTimestamp: String?

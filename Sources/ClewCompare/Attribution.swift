@@ -362,6 +362,13 @@ struct Attribution {
         if let mark = steps.first(where: { setsMark($0) && !isOfService($0) && $0.hook != .postrouting }) {
             return (kind, cause(mark))
         }
+        // Sent elsewhere, they do not come to those rules as what they were.
+        if let last = translationSteps(steps).last, !isOfService(last), let target = rule(last)?.target {
+            switch target {
+            case .dnat4, .nat: return (.takenByForeignRule, cause(last))
+            default: break
+            }
+        }
         let own = steps.filter { $0.hook != .postrouting }
         guard let last = own.last, last.ruleSet >= 0 else { return (kind, noRefusal(hook, what)) }
         if case .policy = last.kind { return (kind, cause(last)) }

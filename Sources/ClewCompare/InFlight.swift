@@ -12,7 +12,8 @@ struct InFlight {
 
     init(_ snapshot: ClusterSnapshot, node: NodeSnapshot) {
         let headers = node.host.ruleSets.compactMap { Self.seconds(ofDump: $0.text) }
-        collected = headers.max() ?? snapshot.collected.flatMap { Self.seconds(rfc3339: $0) }
+        let manifest = snapshot.collected.flatMap { Self.seconds(rfc3339: $0) }
+        collected = Self.collected(dump: headers.max(), manifest: manifest)
         guard collected != nil else { return }
         for service in snapshot.objects.services { note(service.name, service.creationTimestamp) }
         for slice in snapshot.objects.endpointSlices {
@@ -20,6 +21,16 @@ struct InFlight {
             note(NamespacedName(slice.name.namespace, service), slice.lastChange)
         }
     }
+
+    /// The time in a dump is nearer, but in the node's time zone, which no dump names: where it is far from the manifest's,
+    /// the manifest's counts.
+    static func collected(dump: Int64?, manifest: Int64?) -> Int64? {
+        guard let dump, let manifest else { return dump ?? manifest }
+        return abs(dump - manifest) <= leastZone ? dump : manifest
+    }
+
+    /// Half of the smallest difference between time zones.
+    private static let leastZone: Int64 = 900
 
     private mutating func note(_ service: NamespacedName, _ time: String?) {
         guard let seconds = time.flatMap({ Self.seconds(rfc3339: $0) }) else { return }

@@ -347,6 +347,10 @@ struct Attribution {
         guard let mark = steps.firstIndex(where: { setsMark($0) && $0.hook != .postrouting }) else {
             return steps.last(where: { $0.hook == .postrouting }).map(cause) ?? noRules(arrival, "nothing matches")
         }
+        // Marked in chains that did not send it anywhere: they should not have had it.
+        if let marking = servingStep(Array(steps[...mark])), let sending = servingStep(steps), marking != sending {
+            return cause(marking)
+        }
         let way = stack(Array(steps[...mark]))
         return cause(way.count > 1 ? way[way.count - 2] : way[way.count - 1])
     }

@@ -1,6 +1,6 @@
 package import ClewIntent
 import ClewNet
-package import ClewSnapshot
+import ClewSnapshot
 
 /// A Service's health check node port: what kube-proxy is to answer there, and whether anybody answers at all.
 package struct HealthCheckComparison: Sendable, Hashable {

@@ -249,7 +249,8 @@ extension NodeComparer {
     /// Shows the witness of every difference to the concrete simulator.
     mutating func confirm(_ confirmation: WitnessCheck) {
         for index in result.differences.indices {
-            result.differences[index].witness?.isConfirmed = confirmation.confirms(result.differences[index])
+            let isConfirmed = confirmation.confirms(result.differences[index])
+            result.differences[index].witness?.isConfirmed = isConfirmed
         }
     }
 }

@@ -67,7 +67,7 @@ package struct ServicesJSON: Sendable {
         .object([
             ("service", .string(check.contract.service.description)), ("port", .number(Int(check.contract.port))),
             ("local_endpoints", .number(check.contract.localEndpoints)),
-            ("listening", check.isListening.map { .bool($0) } ?? .null),
+            ("listening", check.isListening.map { JSONValue.bool($0) } ?? .null),
         ])
     }
 

@@ -61,8 +61,9 @@ let package = Package(
         .target(
             name: "ClewLab",
             dependencies: [
-                "CLinux", "ClewCollector", "ClewKubeProxy", "ClewIntent", "ClewReports", "ClewDataplane", "ClewParsers",
-                "ClewSnapshot", "ClewNet", "ClewBundle",
+                "CLinux", "ClewCollector", "ClewKubeProxy", "ClewIntent", "ClewReports", "ClewChecks",
+                "ClewDiagnostics",
+                "ClewDataplane", "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -1,5 +1,7 @@
+import ClewBundle
 import ClewDataplane
 import ClewDiagnostics
+import ClewNet
 import ClewSnapshot
 
 /// Commands that several checks give, in the form that lasts and can be undone.
@@ -7,10 +9,14 @@ enum Remedies {
     /// Sets a kernel parameter now, and for the next start.
     static func sysctl(_ key: String, _ value: String, on node: String, was old: String?) -> FixCommand {
         FixCommand(
-            .node(node), "sysctl -w \(key)=\(value)",
-            persist:
-                "printf '%s = %s\\n' \(key) \(value) >> /etc/sysctl.d/99-zz-clew-k8s.conf && sysctl -p /etc/sysctl.d/99-zz-clew-k8s.conf",
+            .node(node), "sysctl -w \(key)=\(value)", persist: persistSysctl(key, value),
             undo: old.map { "sysctl -w \(key)=\($0)" })
+    }
+
+    /// Keeps a kernel parameter over a reboot, by a file that comes after all others.
+    static func persistSysctl(_ key: String, _ value: String) -> String {
+        "printf '%s = %s\\n' \(key) \(value) >> /etc/sysctl.d/99-zz-clew-k8s.conf "
+            + "&& sysctl -p /etc/sysctl.d/99-zz-clew-k8s.conf"
     }
 
     /// Has kube-proxy write its rules anew: they are never to be edited by hand.
@@ -20,20 +26,104 @@ enum Remedies {
             "kubectl -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName=\(node)")
     }
 
-    /// A rule at the top of a chain, once.
-    static func insertRule(_ rule: String, chain: String, table: String, on node: String, isIPv6: Bool) -> FixCommand {
-        let tool = isIPv6 ? "ip6tables" : "iptables"
-        let place = "-t \(table)"
+    /// Has the network plugin's agent of a node start anew.
+    static func restartAgent(on node: String, _ context: CheckContext) -> FixCommand {
+        let selector =
+            context.snapshot.node(named: node)?.hasCalico == true
+            ? "-n kube-system delete pod -l k8s-app=calico-node" : "-n kube-flannel delete pod -l app=flannel"
+        return FixCommand(.workstation, "kubectl \(selector) --field-selector spec.nodeName=\(node)")
+    }
+
+    /// A rule at the top of a chain, once; by the tool that says its backend.
+    static func insertRule(_ rule: String, chain: String, table: String, on node: String, tool: String) -> FixCommand {
+        let place = "\(tool) -t \(table)"
         return FixCommand(
-            .node(node), "\(tool) \(place) -C \(chain) \(rule) 2>/dev/null || \(tool) \(place) -I \(chain) 1 \(rule)",
+            .node(node), "\(place) -C \(chain) \(rule) 2>/dev/null || \(place) -I \(chain) 1 \(rule)",
             persist: "install the command as a systemd unit with After=docker.service firewalld.service",
-            undo: "\(tool) \(place) -D \(chain) \(rule)")
+            undo: "\(place) -D \(chain) \(rule)")
+    }
+
+    /// Accepts the pods' networks in a FORWARD chain, in both directions.
+    static func acceptPods(
+        on node: String, in artifacts: [ArtifactID], _ context: CheckContext
+    ) -> (edits: [SnapshotEdit], commands: [FixCommand]) {
+        var edits: [SnapshotEdit] = []
+        var commands: [FixCommand] = []
+        for artifact in artifacts {
+            guard
+                let ruleSet = context.snapshot.node(named: node)?.host.ruleSets.first(where: { $0.artifact == artifact }
+                ),
+                ruleSet.backend != .native, let family = ruleSet.tables.first?.family
+            else { continue }
+            let table = EditedTable(node: node, family: family, table: "filter", backend: ruleSet.backend)
+            var ranges = context.podNetworks(family == .ipv6 ? .ipv6 : .ipv4)
+            if ranges.isEmpty { ranges = context.bridgedNetworks(family == .ipv6 ? .ipv6 : .ipv4) }
+            for range in ranges {
+                for direction in ["-s", "-d"] {
+                    let rule = "\(direction) \(range) -j ACCEPT"
+                    edits.append(.insertRule(table, chain: "FORWARD", at: 1, rule: rule))
+                    commands.append(
+                        insertRule(rule, chain: "FORWARD", table: "filter", on: node, tool: ruleSet.tool(family)))
+                }
+            }
+        }
+        return (edits, commands)
+    }
+
+    /// Takes a rule out of its chain, with the place it is to be put back to.
+    static func deleteRule(_ source: SourceLine, on node: String, _ context: CheckContext) -> Fix? {
+        guard
+            let ruleSet = context.snapshot.node(named: node)?.host.ruleSets.first(where: {
+                $0.artifact == source.artifact
+            }),
+            ruleSet.backend != .native, let place = ruleSet.place(ofLine: source.line), place.text.hasPrefix("-A ")
+        else { return nil }
+        let rule = place.text.dropFirst(3 + place.chain.count + 1)
+        let tool = "\(ruleSet.tool(place.table.family)) -t \(place.table.name)"
+        return Fix(
+            "take the rule away, once it is known who wrote it and what for",
+            edits: [.deleteRule(node: node, source)],
+            commands: [
+                FixCommand(
+                    .node(node), "\(tool) -D \(place.chain) \(rule)", persist: "change it where it is written",
+                    undo: "\(tool) -I \(place.chain) \(place.number) \(rule)")
+            ])
+    }
+
+    /// A route, put there whatever is there now.
+    static func route(_ text: String, _ family: AddressFamily, on node: String, was old: Route?) -> FixCommand {
+        let tool = family == .ipv6 ? "ip -6 route" : "ip route"
+        let undo = old.map { "\(tool) replace \(commandText($0))" } ?? "\(tool) del \(deletion(text))"
+        return FixCommand(
+            .node(node), "\(tool) replace \(text)",
+            persist:
+                "the network plugin's agent, or the network's configuration, has to write it: it is lost at a reboot",
+            undo: undo)
+    }
+
+    /// A route's words as `ip route` takes them.
+    static func commandText(_ route: Route) -> String {
+        let flags: Set<String> = ["linkdown", "dead", "offload", "pervasive", "notify"]
+        return route.text.split(separator: " ").filter { !flags.contains(String($0)) }.joined(separator: " ")
+    }
+
+    /// Words that name a route to `ip route del`: its type, destination, next hop and device.
+    private static func deletion(_ text: String) -> String {
+        text.split(separator: " ").filter { $0 != "onlink" }.joined(separator: " ")
     }
 }
 
 extension CheckContext {
     /// The lost connections of some causes, each with the line that decides as evidence.
     func lost(_ isMeant: (LostConnections) -> Bool) -> [LostConnections] { survey.lost.filter(isMeant) }
+
+    /// The networks of bridges that pods are ports of, on every node: what stands for the pods' networks where no
+    /// object names them.
+    func bridgedNetworks(_ family: AddressFamily) -> [IPPrefix] {
+        let found = snapshot.nodes.flatMap(\.podBridges).flatMap(\.addresses).map(\.address)
+            .filter { $0.family == family && !$0.address.isLinkLocal }.map(\.network)
+        return Set(found).sorted()
+    }
 }
 
 extension LostConnections {

@@ -24,6 +24,17 @@ package struct CheckContext: Sendable {
         self.sample = sample
     }
 
+    /// The same with another snapshot than the one that was walked: to ask what an edit leaves to be done.
+    package init(
+        _ dataplane: Dataplane, snapshot: ClusterSnapshot, contracts: [String: [ServiceContract]],
+        survey: ConnectionSurvey
+    ) {
+        self.snapshot = snapshot
+        self.dataplane = dataplane
+        self.contracts = contracts
+        self.survey = survey
+    }
+
     /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.
     package init(_ dataplane: Dataplane, connectionLimit limit: Int = 12_000) {
         var timings = CheckTimings.none

@@ -50,6 +50,8 @@ package enum CheckGroup: String, Sendable, Hashable, CaseIterable {
     case conntrack = "CT"
     case flannel = "FLN"
     case calico = "CAL"
+    /// The control plane and the node's agents.
+    case controlPlane = "CP"
     /// Lost connections that no other check explains.
     case walk = "WLK"
     /// Looks alarming, and is normal.

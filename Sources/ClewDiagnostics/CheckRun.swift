@@ -22,7 +22,7 @@ package struct CheckRun: Sendable {
         failing = context.survey.failing
         var found: [Finding] = timings.measure("looking for causes") {
             checks.flatMap { check in
-                check.findings(in: context).map { Self.counted($0, in: context.survey) }
+                NodesInCommon.merged(check.findings(in: context)).map { Self.counted($0, in: context.survey) }
             }
         }
         timings.explain("\(checks.count) checks")
@@ -93,10 +93,10 @@ enum CauseOrder {
         // A device that is down takes routes and neighbours with it.
         "RTE028": -30, "BR008": -20, "RTE016": -20, "BR006": -20, "BR022": -20, "RTE021": -20,
         // A wrong address plan or a foreign network is behind what is seen of single routes.
-        "RTE005": -10, "RTE004": -10, "RTE008": -10, "RTE006": -10, "CAL008": -10, "RTE018": -5,
+        "RTE005": -10, "RTE004": -10, "RTE008": -10, "RTE006": -10, "CAL008": -10,
         // Named programs go before the bare rule they wrote.
         "FW002": 15, "FW003": 15, "FW007": 16, "RTE012": 17, "BR019": 25,
-        "RTE030": 35, "RTE002": 36,
+        "RTE030": 35, "RTE002": 36, "RTE018": 45,
     ]
 
     /// Lower is nearer to the root: what makes a node's network what it is goes before what is seen of it.
@@ -111,6 +111,7 @@ enum CauseOrder {
         case .conntrack: 50
         case .kubeProxy, .ipvs: 60
         case .objects: 70
+        case .controlPlane: 75
         case .walk: 80
         case .normal: 90
         }

@@ -84,6 +84,8 @@ package struct Finding: Sendable {
     package var severity: Severity
     package var confidence: Confidence
     package var subject: Subject
+    /// Further nodes of which the same is said, in the order of names.
+    package var alsoOn: [String] = []
     /// One sentence: lower case, no period, the subject first, and no "may" where it is proven.
     package var message: String
     /// Why it is so, one sentence; `nil` where the message says it.

@@ -67,6 +67,8 @@ package struct NodeSnapshot: Sendable {
     package var proxyConfiguration: KubeProxyConfiguration?
     /// Files of the node, and of its pods' namespaces, that no parser makes values of; sorted by path.
     package var texts: [NodeText] = []
+    /// The files of `/etc/cni/net.d` (`cni/*` in a bundle), in the order in which a runtime looks at them.
+    package var cni: [CNIConfiguration] = []
 
     package init(name: String, host: NamespaceSnapshot) {
         self.name = name

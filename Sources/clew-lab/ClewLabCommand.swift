@@ -19,11 +19,12 @@ struct ClewLabCommand: ParsableCommand {
               clew-lab down
               clew-lab run bridge-vxlan --fault forward-drop
               clew-lab test
+              clew-lab fixes
             """,
         subcommands: [
             ListCommand.self, UpCommand.self, DownCommand.self, ShellCommand.self, BundleCommand.self,
-            ProbeCommand.self, RunCommand.self, TestCommand.self, VirtualMachineCommand.self, FuzzCommand.self,
-            RecordedCommand.self, MutantsCommand.self,
+            ProbeCommand.self, RunCommand.self, TestCommand.self, FixesCommand.self, VirtualMachineCommand.self,
+            FuzzCommand.self, RecordedCommand.self, MutantsCommand.self,
         ])
 }
 

@@ -6,6 +6,18 @@ extension CheckCatalogue {
         BridgeNfCallOff(),
         BrNetfilterNotLoaded(),
         BridgeNfCall6Off(),
+        BridgeSettingsNotPersistent(),
         HairpinOff(),
+        VethNotAttached(),
+        BridgeAddressDiffers(),
+        PodBridgeDown(),
+        CNIConfigurationMissing(),
+        CNIConfigurationOrder(),
+        CNIBinaryMissing(),
+        CNIConfigurationInvalid(),
+        PodOutsideNodeRange(),
+        ForwardDropWithBridgeNf(),
+        SandboxCreationFailed(),
+        PodNamespaceBroken(),
     ]
 }

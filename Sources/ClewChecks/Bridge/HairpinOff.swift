@@ -31,7 +31,7 @@ package struct HairpinOff: Check {
                 })
             return Finding(
                 Self.metadata, on: .node(node), .proven,
-                message: "does not let \(ports.count) pod\(ports.count == 1 ? "" : "s") reach themselves by a Service",
+                message: "does not let pods reach themselves by a Service",
                 cause: "a bridge sends no frame back out of the port it came by, unless hairpin mode is on",
                 evidence: groups.map(\.evidence), fixes: [fix], explains: groups.map(\.id))
         }

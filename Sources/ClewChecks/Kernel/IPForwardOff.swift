@@ -49,6 +49,8 @@ private enum Forwarding {
                 let own = group.decision?.text.split(separator: " ").first.map(String.init) ?? all
                 // Where the node does not forward at all, its devices follow.
                 let key = state[all]?.value == "0" || own == "net.ipv4.conf.all.forwarding" ? all : own
+                // IPv6 alone is SYS010's.
+                if key == all, isIPv6, state["net.ipv4.ip_forward"]?.value != "0" { continue }
                 if (key == all) == ofAll { byKey[key, default: []].append(group) }
             }
             for (key, groups) in byKey.sorted(by: { $0.key < $1.key }) {

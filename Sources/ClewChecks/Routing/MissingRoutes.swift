@@ -1,28 +1,112 @@
+import ClewBundle
 import ClewDataplane
 package import ClewDiagnostics
+import ClewNet
 import ClewSnapshot
 
-/// A node has no route to a pod, to a Service's address, or back to the client.
+/// A node has no route to the pods of another node, or hands their packets to its default gateway.
 package struct RouteMissing: Check {
     package static let metadata = CheckMetadata(
         code: "RTE001", name: "route-to-podcidr-missing", group: .routing, severity: .error,
-        finds: "A node has no route to where a connection or its answer has to go.",
-        matters: "Connections fail at once with \"no route to host\" or \"network is unreachable\", or time out.",
-        confirm: ["ip route get ADDRESS"],
+        finds: "A node has no route to another node's pods, though nodes of this cluster need one.",
+        matters: "Pods of the two nodes do not reach each other, nor Services whose endpoints are there.",
+        confirm: ["ip route get POD-ADDRESS", "ip route show table all"],
         fix: "Have the network plugin write the route again: its agent on the node is not running or is refused.",
-        sources: ["linux net/ipv4/route.c"])
+        sources: [
+            "linux net/ipv4/route.c", "https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md",
+        ])
 
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.lost { $0.decision?.cause == .noRoute }.map { group in
-            Finding(
-                Self.metadata, on: group.place, .proven, message: group.reason,
-                evidence: [
-                    .absent(
-                        place: "the routes of \(group.node ?? "the node")", what: "one to it", group.decision?.source)
-                ], explains: [group.id])
+        var found: [Pair: [LostConnections]] = [:]
+        var rest: [Finding] = []
+        for group in context.survey.lost where Self.isMeant(group) {
+            if let pair = Self.pair(of: group, context) {
+                found[pair, default: []].append(group)
+            } else if group.decision?.cause == .noRoute {
+                rest.append(
+                    Finding(
+                        Self.metadata, on: group.place, .proven, message: group.reason,
+                        evidence: [
+                            .absent(
+                                place: "the routes of \(group.node ?? "the node")", what: "one to it",
+                                group.decision?.source)
+                        ], explains: [group.id]))
+            }
         }
+        return found.sorted { $0.key < $1.key }.map { Self.finding($0.key, $0.value, context) } + rest
+    }
+
+    /// A node that lacks a route, and whose pods it leads to.
+    private struct Pair: Hashable, Comparable {
+        var node: String
+        var peer: String
+        static func < (a: Pair, b: Pair) -> Bool { a.node == b.node ? a.peer < b.peer : a.node < b.node }
+    }
+
+    private static func isMeant(_ group: LostConnections) -> Bool {
+        switch group.decision?.cause {
+        case .noRoute, .loop, .noAnswer, .refusingRoute, .stranger, .wrongAddress:
+            group.namespace == "host" || group.node == nil
+        default: false
+        }
+    }
+
+    /// Where the packet was routed last on a node of the cluster, without a route to the pod it was for.
+    private static func pair(of group: LostConnections, _ context: CheckContext) -> Pair? {
+        guard let way = context.way(of: group) else { return nil }
+        if let (node, step) = way.lastRoute(in: context) {
+            let destination = step.tuple.destination
+            guard let peer = context.nodeOfPod(destination), peer != node, isDefault(step, node, context) else {
+                return nil
+            }
+            return Pair(node: node, peer: peer)
+        }
+        // No route at all leaves no step of one.
+        guard group.decision?.cause == .noRoute, let node = group.node, context.isClusterNode(node),
+            let destination = way.destination, let peer = context.nodeOfPod(destination), peer != node
+        else { return nil }
+        return Pair(node: node, peer: peer)
+    }
+
+    private static func isDefault(_ step: Step, _ node: String, _ context: CheckContext) -> Bool {
+        guard let route = context.route(of: step, on: node) else { return false }
+        return route.destination.length == 0 && route.type == .unicast
+    }
+
+    private static func finding(_ pair: Pair, _ groups: [LostConnections], _ context: CheckContext) -> Finding {
+        let ranges = context.podRanges(of: pair.peer)
+        let repair = PeerRepair(of: pair.node, towards: pair.peer, context)
+        let text = ranges.map(\.description).joined(separator: ", ")
+        var fixes: [Fix] = []
+        if !repair.edits.isEmpty {
+            fixes.append(
+                Fix(
+                    "give \(pair.node) the route until its agent writes it", edits: repair.edits,
+                    commands: repair.commands))
+        }
+        fixes.append(
+            Fix("have the agent write its routes again", commands: [Remedies.restartAgent(on: pair.node, context)]))
+        return Finding(
+            metadata, on: .node(pair.node), .proven, message: "has no route to the pods of \(pair.peer) (\(text))",
+            cause: "their packets go to the default gateway, or nowhere",
+            evidence: [
+                .absent(
+                    place: "the routes of \(pair.node)", what: "one to \(text)",
+                    context.snapshot.node(named: pair.node)?.host.routes?.first.map {
+                        SourceLine($0.source.artifact, line: 0)
+                    })
+            ], fixes: fixes, explains: groups.map(\.id))
+    }
+}
+
+extension CheckContext {
+    /// The route that a step of a way cites.
+    func route(of step: Step, on node: String) -> Route? {
+        guard let source = step.source else { return nil }
+        return snapshot.node(named: node)?.host.routes?.first { $0.source == source && $0.text == step.text }
+            ?? snapshot.node(named: node)?.host.routes?.first { $0.source == source }
     }
 }
 
@@ -30,66 +114,88 @@ package struct RouteMissing: Check {
 package struct BlackholeRoute: Check {
     package static let metadata = CheckMetadata(
         code: "RTE029", name: "blackhole-on-wrong-node", group: .routing, severity: .error,
-        finds:
-            "A blackhole, unreachable or prohibit route, or such a policy rule, covers the address of a running pod.",
+        finds: "A blackhole, unreachable or prohibit route covers the address of a pod that runs elsewhere.",
         matters: "Nothing from that node reaches the pod; no counter of a firewall moves.",
         confirm: ["ip route show type blackhole", "ip route get ADDRESS"],
         fix: "Release the address block that the node holds wrongly, or delete the route.",
-        sources: ["ip-route(8)"])
+        sources: ["ip-route(8)", "https://github.com/projectcalico/calico/issues/3246"])
 
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.lost { $0.decision?.cause == .refusingRoute }.map { group in
-            var fixes: [Fix] = []
-            if let node = group.node,
+        context.lost { $0.decision?.cause == .refusingRoute }.compactMap { group in
+            guard let node = group.node,
                 let route = context.snapshot.node(named: node)?.host.routes?.first(where: {
                     $0.source == group.decision?.source && $0.text == group.decision?.text
-                })
-            {
-                fixes.append(
-                    Fix(
-                        "delete the route on \(node)", edits: [.deleteRoute(.host(node: node), route)],
-                        commands: [
-                            FixCommand(.node(node), "ip route del \(route.text)", undo: "ip route add \(route.text)")
-                        ]))
-            }
+                }), route.table == .main
+            else { return nil }
+            let tool = route.destination.family == .ipv6 ? "ip -6 route" : "ip route"
+            let text = Remedies.commandText(route)
+            let fix = Fix(
+                "delete the route on \(node)", edits: [.deleteRoute(.host(node: node), route)],
+                commands: [
+                    FixCommand(
+                        .node(node), "\(tool) del \(text)",
+                        persist: "release the block where it is allocated, else the agent writes the route again",
+                        undo: "\(tool) add \(text)")
+                ])
             return Finding(
-                Self.metadata, on: group.place, .proven, message: group.reason, evidence: [group.evidence],
-                fixes: fixes, explains: [group.id])
+                Self.metadata, on: .node(node), .proven, message: "swallows packets for pods elsewhere: \(route.text)",
+                evidence: [group.evidence], fixes: [fix], explains: [group.id])
         }
     }
 }
 
-/// A tunnel device does not know where the other node is.
+/// A tunnel device does not know where the other node is, or takes another for it.
 package struct TunnelEntryMissing: Check {
     package static let metadata = CheckMetadata(
         code: "RTE017", name: "vtep-fdb-or-arp-missing", group: .routing, severity: .error,
-        finds: "A tunnel device lacks the neighbour or forwarding entry of another node.",
+        finds: "A tunnel device lacks the neighbour or forwarding entry of another node, or has a wrong one.",
         matters: "Pods of the two nodes do not reach each other.",
         confirm: ["ip neigh show dev DEVICE", "bridge fdb show dev DEVICE"],
         fix: "Restart the network plugin's agent on the node, which writes both.",
-        sources: ["linux drivers/net/vxlan", "https://github.com/flannel-io/flannel, backend/vxlan"])
+        sources: ["linux drivers/net/vxlan/vxlan_core.c", "https://github.com/flannel-io/flannel, pkg/backend/vxlan"])
 
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        let lost = context.lost {
-            [LossCause.noNeighbor, .noForwardingEntry, .noTunnelDevice].contains($0.decision?.cause)
+        var found: [String: [LostConnections]] = [:]
+        for group in context.survey.lost {
+            switch group.decision?.cause {
+            case .noNeighbor, .noForwardingEntry:
+                if let node = group.node { found[node, default: []].append(group) }
+            case .wrongAddress, .noTunnelDevice, .noListener:
+                // The frame went to a node that it is not for: the sender's entry is wrong.
+                if group.isTunnelled, let sender = Self.sender(of: group, context) {
+                    found[sender, default: []].append(group)
+                }
+            default: break
+            }
         }
-        return lost.map { group in
-            Finding(
-                Self.metadata, on: group.place, .proven, message: group.reason, evidence: [group.evidence],
-                fixes: [
-                    Fix(
-                        "have the agent write its entries again",
-                        commands: [
-                            FixCommand(
-                                .workstation,
-                                "kubectl -n kube-flannel delete pod -l app=flannel "
-                                    + "--field-selector spec.nodeName=\(group.node ?? "NODE")")
-                        ])
-                ], explains: [group.id])
+        return found.sorted { $0.key < $1.key }.map { node, groups in
+            let repair = PeerRepair.all(of: node, towards: context.peers(of: node), context)
+            var fixes: [Fix] = []
+            if !repair.edits.isEmpty {
+                fixes.append(
+                    Fix("write the entries until the agent does", edits: repair.edits, commands: repair.commands))
+            }
+            fixes.append(
+                Fix("have the agent write its entries again", commands: [Remedies.restartAgent(on: node, context)]))
+            return Finding(
+                Self.metadata, on: .node(node), .proven,
+                message: "cannot tell by its tunnel device where another node is",
+                cause: groups.first?.reason, evidence: groups.map(\.evidence), fixes: fixes, explains: groups.map(\.id))
         }
+    }
+
+    /// The node whose forwarding entry sent a frame to the wrong node; `nil` where the receiver itself has changed.
+    private static func sender(of group: LostConnections, _ context: CheckContext) -> String? {
+        guard let way = context.way(of: group), let receiver = group.node,
+            let wrapped = way.hops.last(where: { $0.encapsulation > 0 && $0.node != receiver && $0.node != nil }),
+            let node = wrapped.node, context.isClusterNode(node),
+            let inner = way.hops.last(where: { $0.encapsulation == 0 && $0.node == node })?.steps.last?.tuple,
+            let meant = context.nodeOfPod(inner.destination), meant != receiver
+        else { return nil }
+        return node
     }
 }

@@ -33,6 +33,12 @@ extension NamespaceSnapshot {
         for address in links?[index].addresses ?? [] { addConnectedRoutes(address.address, name) }
     }
 
+    mutating func addAddress(_ address: IPPrefix, to name: String) throws(EditError) {
+        let index = try linkIndex(name)
+        links?[index].addresses.append(InterfaceAddress(address: address, source: .edited))
+        if links?[index].isUp == true { addConnectedRoutes(address, name) }
+    }
+
     /// The routes that the kernel makes of an address, where they are not there.
     private mutating func addConnectedRoutes(_ address: IPPrefix, _ device: String) {
         func add(_ destination: IPPrefix, _ type: RouteType, _ table: RoutingTableID, _ text: String) {

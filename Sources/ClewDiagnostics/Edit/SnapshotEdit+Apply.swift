@@ -27,7 +27,7 @@ extension ClusterSnapshot {
         case .appendRule(let table, let chain, let rule):
             try changeRules(table, chain) { text throws(EditError) in try text.append(rule, to: chain) }
         case .deleteRule(let node, let line): try deleteRule(node, line)
-        case .setHairpin, .setMTU, .setLinkUp, .setMaster, .deleteAddress: try applyToLink(edit)
+        case .setHairpin, .setMTU, .setLinkUp, .setMaster, .addAddress, .deleteAddress: try applyToLink(edit)
         case .addRoute, .deleteRoute, .setNeighbor, .deleteNeighbor: try applyToRouting(edit)
         case .addRoutingRule, .deleteRoutingRule: try applyToRules(edit)
         case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections: try applyToEntries(edit)
@@ -83,6 +83,8 @@ extension ClusterSnapshot {
                 port.isolated = false
                 state.links?[link].port = port
             }
+        case .addAddress(let place, let name, let address):
+            try change(place) { state throws(EditError) in try state.addAddress(address, to: name) }
         case .deleteAddress(let place, let name, let address):
             try change(place) { state throws(EditError) in try state.deleteAddress(address, of: name) }
         default: return

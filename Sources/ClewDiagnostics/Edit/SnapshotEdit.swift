@@ -54,6 +54,8 @@ package enum SnapshotEdit: Sendable {
     case setLinkUp(EditPlace, link: String, isUp: Bool)
     /// Makes a device a port of a bridge, with the port's settings of the kernel.
     case setMaster(node: String, port: String, bridge: String)
+    /// With the routes that the kernel makes of it.
+    case addAddress(EditPlace, link: String, IPPrefix)
     case deleteAddress(EditPlace, link: String, IPPrefix)
     /// A policy rule in the words of `ip rule`, with its priority: `100: from all to 10.0.0.0/8 lookup main`.
     case addRoutingRule(EditPlace, AddressFamily, String)
@@ -76,7 +78,8 @@ extension SnapshotEdit {
     /// The one namespace that it changes; `nil`: it changes the API's objects.
     package var place: EditPlace? {
         switch self {
-        case .setSysctl(let place, _, _), .setLinkUp(let place, _, _), .deleteAddress(let place, _, _),
+        case .setSysctl(let place, _, _), .setLinkUp(let place, _, _), .addAddress(let place, _, _),
+            .deleteAddress(let place, _, _),
             .addRoutingRule(let place, _, _), .deleteRoutingRule(let place, _), .setMTU(let place, _, _),
             .addRoute(let place, _, _), .deleteRoute(let place, _), .setNeighbor(let place, _),
             .deleteNeighbor(let place, _, _):

@@ -46,14 +46,16 @@ extension CheckContext {
     package init(_ dataplane: Dataplane, asking flows: [Flow], connectionLimit limit: Int = 5_000) {
         let snapshot = dataplane.snapshot
         let contracts = Self.contracts(of: snapshot)
+        let known = Set(flows.map(FlowEnds.init))
+        let planned = SurveyPlan(dataplane, contracts: contracts, limit: limit).connections
         let asked = flows.map { flow in
             let (expectation, service) = Self.expectation(of: flow, contracts)
-            return SurveyedConnection(flow: flow, service: service, expectation: expectation)
+            let ends = FlowEnds(flow)
+            let needsMasquerade = planned.contains { $0.needsMasquerade && FlowEnds($0.flow) == ends }
+            return SurveyedConnection(
+                flow: flow, service: service, expectation: expectation, needsMasquerade: needsMasquerade)
         }
-        let known = Set(flows.map(FlowEnds.init))
-        let others = SurveyPlan(dataplane, contracts: contracts, limit: limit).connections.filter {
-            !known.contains(FlowEnds($0.flow))
-        }
+        let others = planned.filter { !known.contains(FlowEnds($0.flow)) }
         self.init(dataplane, contracts: contracts, survey: ConnectionSurvey(asked + others, through: dataplane))
     }
 

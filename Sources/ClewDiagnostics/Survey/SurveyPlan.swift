@@ -17,7 +17,9 @@ package struct SurveyPlan: Sendable {
     package init(_ dataplane: Dataplane, contracts: [String: [ServiceContract]], limit: Int) {
         let snapshot = dataplane.snapshot
         let pods = PodsByNode(snapshot)
-        let nodes = snapshot.nodes.map(\.name)
+        // A machine that the API does not know, such as a router, owes no Service.
+        let known = snapshot.nodes.filter { snapshot.objects.has(node: $0.name) }
+        let nodes = (known.isEmpty ? snapshot.nodes : known).map(\.name)
         let offered = [[SurveyOffer]](concurrently: nodes.count) { number in
             Self.offers(on: nodes[number], number, contracts[nodes[number]] ?? [], pods)
         }

@@ -188,6 +188,10 @@ struct BundleReader {
                 path: file.path, artifact: file.id, bytes: source.bytes(file.id),
                 exitCode: source.origin(file.id)?.exitCode)
         }
+        node.cni = node.texts(in: "cni").map { text in
+            CNIConfigurationParser.parse(
+                text.bytes, file: String(text.path.dropFirst(4)), artifact: text.artifact)
+        }.filter { file in [".conf", ".conflist", ".json"].contains { file.file.hasSuffix($0) } }
         node.proxyMode = host.proxyMode
         node.proxyConfiguration = host.proxyConfiguration ?? configMapConfiguration
         for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {

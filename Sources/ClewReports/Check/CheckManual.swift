@@ -124,6 +124,7 @@ extension CheckGroup {
         case .conntrack: "connection tracking"
         case .flannel: "Flannel"
         case .calico: "Calico"
+        case .controlPlane: "the control plane and the nodes' agents"
         case .walk: "connections that nothing else explains"
         case .normal: "looks alarming, and is normal"
         }

@@ -25,7 +25,7 @@ enum NodesInCommon {
     /// The nodes stand in ``Finding/alsoOn``; evidence of each, and one fix for all.
     private static func joined(_ first: Finding, _ other: Finding, _ name: String) -> Finding {
         var first = first
-        first.alsoOn.append(name)
+        if first.subject != .node(name), !first.alsoOn.contains(name) { first.alsoOn.append(name) }
         first.evidence += other.evidence.prefix(2)
         first.explains = Array(Set(first.explains + other.explains)).sorted()
         for (index, fix) in other.fixes.enumerated() {

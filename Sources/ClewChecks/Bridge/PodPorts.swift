@@ -60,6 +60,14 @@ package struct VethNotAttached: Check {
                     .node(node.name), "ip link set dev \(link.name) master \(bridge.name)",
                     persist: "delete the pod: what is made anew is plugged in",
                     undo: "ip link set dev \(link.name) nomaster"))
+            // A port is made anew with the kernel's settings; the others say what the plugin had set.
+            if (node.host.links ?? []).contains(where: { $0.bridgeName == bridge.name && $0.port?.hairpin == true }) {
+                edits.append(.setHairpin(node: node.name, port: link.name, isOn: true))
+                commands.append(
+                    FixCommand(
+                        .node(node.name), "bridge link set dev \(link.name) hairpin on",
+                        undo: "bridge link set dev \(link.name) hairpin off"))
+            }
         }
         if !link.isUp {
             edits.append(.setLinkUp(.host(node: node.name), link: link.name, isUp: true))
@@ -121,6 +129,7 @@ package struct PodBridgeDown: Check {
             }
             switch group.decision?.cause {
             case .linkDown: return group.decision?.source == bridge.source
+            case .bridgePortBlocked: return !bridge.isUp && group.node == node.name
             case .noRoute, .noAnswer, .loop, .stranger, .martian, .notMasqueraded, .wrongAddress:
                 if group.namespace != "host" || !bridge.isUp && group.node == node.name { return true }
                 guard let destination = context.way(of: group)?.destination else { return false }

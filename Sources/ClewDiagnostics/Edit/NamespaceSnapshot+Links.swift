@@ -23,6 +23,10 @@ extension NamespaceSnapshot {
             return
         }
         links?[index].hasCarrier = true
+        // A bridge that comes up lets its ports forward (`br_stp_enable_bridge`).
+        for port in (links ?? []).indices where links?[port].port?.bridge == name && links?[port].isUp == true {
+            links?[port].port?.state = "forwarding"
+        }
         for number in (routes ?? []).indices {
             guard let hops = routes?[number].nextHops else { continue }
             for hop in hops.indices where hops[hop].device == name {

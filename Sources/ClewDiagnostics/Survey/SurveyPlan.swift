@@ -171,7 +171,8 @@ package struct SurveyPlan: Sendable {
     /// From a pod and the host of every node to a pod of every other: the network below the Services.
     private static func betweenPods(_ snapshot: ClusterSnapshot, _ pods: PodsByNode) -> [SurveyedConnection] {
         var result: [SurveyedConnection] = []
-        for from in snapshot.nodes {
+        let knowsNone = !snapshot.nodes.contains { snapshot.objects.has(node: $0.name) }
+        for from in snapshot.nodes where knowsNone || snapshot.objects.has(node: from.name) {
             for to in snapshot.nodes {
                 for family in AddressFamily.allCases {
                     let sender = pods.all(on: from.name, family).first

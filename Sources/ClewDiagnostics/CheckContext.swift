@@ -33,6 +33,7 @@ package struct CheckContext: Sendable {
         self.dataplane = dataplane
         self.contracts = contracts
         self.survey = survey
+        sample = nil
     }
 
     /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.

@@ -97,7 +97,9 @@ package struct LabTally: Sendable {
             "\(Set(reports.map(\.network)).count) networks, \(faults.count) faults, \(reports.count) labs, "
             + "\(flows) flows: \(sum(\.agree)) agree, \(unknown) unknown (\(share / 10).\(share % 10) %), "
             + "\(sum(\.disagree)) disagree; \(sum(\.retried)) were tried twice\n"
-        if !idle.isEmpty { text += "faults that change nothing: \(idle.joined(separator: ", "))\n" }
+        if !idle.isEmpty {
+            text += "faults that change how connections fail, not which: \(idle.joined(separator: ", "))\n"
+        }
         for report in reports {
             for reason in report.unsaid { text += "WRONG \(report.network) \(report.fault): \(reason)\n" }
         }

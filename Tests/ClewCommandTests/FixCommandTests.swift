@@ -52,6 +52,23 @@ import Testing
         #expect(!usage.output.contains("set -eu"))
     }
 
+    /// A rule is deleted, and brought back, once however often the script is run.
+    @Test func rulesAreAskedForBeforeTheyAreChanged() throws {
+        let folder = try TemporaryFolder()
+        let copy = folder.path + "/bundle"
+        try FileManager.default.copyItem(at: URL(fileURLWithPath: Self.bridgeOn), to: URL(fileURLWithPath: copy))
+        let path = copy + "/nodes/worker-a/iptables-save.txt"
+        let rules = try String(contentsOfFile: path, encoding: .utf8)
+        let first = try #require(rules.range(of: "-A FORWARD "))
+        let changed = rules[..<first.lowerBound] + "-A FORWARD -i cni0 -j DROP\n" + rules[first.lowerBound...]
+        try String(changed).write(toFile: path, atomically: true, encoding: .utf8)
+        let script = try Self.run(["fix", copy, "FW008"]).output
+        #expect(
+            script.contains("! iptables -C FORWARD -i cni0 -j DROP 2>/dev/null || iptables -D FORWARD -i cni0 -j DROP"),
+            "\(script)")
+        #expect(script.contains("iptables -C FORWARD -i cni0 -j DROP 2>/dev/null || iptables -I FORWARD"), "\(script)")
+    }
+
     @Test func verifyingShowsBeforeAndAfter() throws {
         let result = try Self.run(["fix", Self.bridgeOff, "BR001", "--verify"])
         #expect(result.code == 0, "\(result)")

@@ -119,7 +119,23 @@ package struct FixScript: Sendable {
         guard isCommand(text) else {
             return comment(text, first: "# By hand: ", rest: "#   ") + ["echo \(quoted("by hand: \(clean(text))")) >&2"]
         }
-        return text.split(separator: "\n").map(String.init)
+        return text.split(separator: "\n").map { repeatable(String($0)) }
+    }
+
+    /// A command of iptables that adds or deletes one rule, made to do so once however often it is run.
+    static func repeatable(_ text: String) -> String {
+        let words = text.split(separator: " ").map(String.init)
+        let isPlain = !text.contains { "|;&".contains($0) }
+        guard isPlain, let tool = words.first, tool.hasPrefix("iptables") || tool.hasPrefix("ip6tables"),
+            let verb = words.firstIndex(where: { ["-A", "-I", "-D"].contains($0) }), verb + 2 < words.count
+        else { return text }
+        let hasNumber = Int(words[verb + 2]) != nil
+        // A rule that is named by its number cannot be asked for.
+        guard !(words[verb] == "-D" && hasNumber) else { return text }
+        let old = words[verb...verb + (hasNumber ? 2 : 1)].joined(separator: " ")
+        guard let start = text.firstRange(of: old) else { return text }
+        let test = text[..<start.lowerBound] + "-C \(words[verb + 1])" + text[start.upperBound...] + " 2>/dev/null"
+        return words[verb] == "-D" ? "! \(test) || \(text)" : "\(test) || \(text)"
     }
 
     private static let commands: Set<String> = [

@@ -49,7 +49,8 @@ let package = Package(
         .target(
             name: "ClewChecks",
             dependencies: [
-                "ClewDiagnostics", "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewSnapshot", "ClewNet",
+                "ClewDiagnostics", "ClewCompare", "ClewKubeProxy", "ClewIntent", "ClewDataplane", "ClewSnapshot",
+                "ClewNet",
                 "ClewBundle",
             ],
             swiftSettings: strict),
@@ -146,7 +147,8 @@ let package = Package(
         .testTarget(
             name: "ClewChecksTests",
             dependencies: [
-                "ClewTestSupport", "ClewChecks", "ClewDiagnostics", "ClewDataplane", "ClewParsers", "ClewSnapshot",
+                "ClewTestSupport", "ClewChecks", "ClewDiagnostics", "ClewKubeProxy", "ClewIntent", "ClewDataplane",
+                "ClewParsers", "ClewSnapshot", "ClewNet", "ClewBundle",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -12,6 +12,8 @@ package struct CheckContext: Sendable {
     package let survey: ConnectionSurvey
     /// How the survey's connections were chosen; `nil`: they are all there are.
     package let sample: SurveySample?
+    /// What checks share among each other.
+    package let work = SharedWork()
 
     package init(
         _ dataplane: Dataplane, contracts: [String: [ServiceContract]], survey: ConnectionSurvey,

@@ -77,7 +77,11 @@ enum CauseOrder {
         for finding in ordered {
             let own = Set(finding.explains)
             let cause = roots.firstIndex { root in
-                !own.isEmpty && root.check.code != finding.check.code && own.isSubset(of: Set(root.explains))
+                guard root.check.code != finding.check.code else { return false }
+                if root.subject == finding.subject, blamed[root.check.code]?.contains(finding.check.code) ?? false {
+                    return true
+                }
+                return !own.isEmpty && own.isSubset(of: Set(root.explains))
             }
             if let cause {
                 roots[cause].consequences.append(finding)
@@ -88,6 +92,15 @@ enum CauseOrder {
         return roots
     }
 
+    /// What a fault brings about on the same node, whether or not lost connections show it.
+    private static let blamed: [String: Set<String>] = [
+        "KPX001": ["KPX002", "KPX003", "KPX004", "KPX005", "KPX006", "KPX009", "IPV002", "IPV003", "IPV004", "IPV005"],
+        "KPX013": ["KPX002", "KPX004", "KPX005", "KPX006", "KPX009"],
+        "KPX002": ["KPX004", "KPX005", "KPX006", "KPX009"],
+        "FLN010": ["FLN001", "FLN002"],
+        "CT001": ["CT004", "CT005", "CT006"],
+    ]
+
     /// Checks that are nearer to the root, or farther from it, than others of their group.
     private static let ranks: [String: Int] = [
         // A device that is down takes routes and neighbours with it.
@@ -97,6 +110,8 @@ enum CauseOrder {
         // Named programs go before the bare rule they wrote.
         "FW002": 15, "FW003": 15, "FW007": 16, "RTE012": 17, "BR019": 25,
         "RTE030": 35, "RTE002": 36, "RTE018": 45,
+        // What kube-proxy is told and whether it runs goes before the rules it writes.
+        "KPX001": 55, "KPX013": 56, "IPV013": 57, "IPV014": 57, "KPX002": 58, "IPV005": 59, "FLN010": 29,
     ]
 
     /// Lower is nearer to the root: what makes a node's network what it is goes before what is seen of it.

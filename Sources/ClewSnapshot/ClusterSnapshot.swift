@@ -5,6 +5,8 @@ package struct ClusterSnapshot: Sendable {
     /// Sorted by name.
     package var nodes: [NodeSnapshot] = []
     package var objects = KubernetesObjects()
+    /// What the ConfigMap `kube-system/kube-proxy` tells kube-proxy.
+    package var proxyConfigMap: KubeProxyConfiguration?
     /// When the bundle was collected, as its manifest says (RFC 3339).
     package var collected: String?
     /// What the bundle held and what became of it, sorted by path.
@@ -69,6 +71,8 @@ package struct NodeSnapshot: Sendable {
     package var texts: [NodeText] = []
     /// The files of `/etc/cni/net.d` (`cni/*` in a bundle), in the order in which a runtime looks at them.
     package var cni: [CNIConfiguration] = []
+    /// Logs, counters and versions.
+    package var records = NodeRecords()
 
     package init(name: String, host: NamespaceSnapshot) {
         self.name = name

@@ -191,7 +191,8 @@ private struct BlockingRule {
         // What wraps pods' packets is judged with the overlay.
         guard !group.isTunnelled else { return nil }
         switch group.decision?.cause {
-        case .rule(_, let chain):
+        case .rule(let table, let chain):
+            guard table != "kube-proxy" else { return nil }
             // Rules of kube-proxy and of network policies are meant: other checks judge them.
             guard !["KUBE-", "cali-", "CILIUM_", "cni-", "CNI-"].contains(where: chain.hasPrefix) else { return nil }
             self.chain = chain

@@ -1,6 +1,8 @@
+import ClewCompare
 import ClewDataplane
 package import ClewDiagnostics
 import ClewIntent
+import ClewNet
 import ClewSnapshot
 
 /// A node has no rule for a Service that the API asks for.
@@ -16,18 +18,85 @@ package struct ServiceEntryMissing: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        let lost = context.lost { $0.decision?.cause == .untranslated }
+        let faults = context.proxyFaults(.entryMissing).map { fault in
+            ProxyFinding.make(
+                Self.metadata, fault, context,
+                message: "has no rules for \(ProxyFinding.list(fault.services))",
+                cause: "kube-proxy on the node has not written them, or something took them away")
+        }
+        return faults + Self.untranslated(in: context)
+    }
+
+    /// Where the rules could not be compared, the walk still shows packets that nobody translates.
+    private static func untranslated(in context: CheckContext) -> [Finding] {
+        let lost = context.lost { group in
+            guard group.decision?.cause == .untranslated, let node = group.node else { return false }
+            return context.proxyMode(node) != .ipvs && context.comparisons[node]?.notCompared != nil
+        }
         return Dictionary(grouping: lost) { $0.node ?? "" }.sorted { $0.key < $1.key }.map { node, groups in
             let names = Set(groups.flatMap(\.connections).compactMap { context.survey.connections[$0].service })
-            let shown = names.sorted().prefix(3).map(\.description).joined(separator: ", ")
             return Finding(
                 Self.metadata, on: .node(node), .proven,
-                message: "has no rules for \(names.count) Service port\(names.count == 1 ? "" : "s"): \(shown)"
-                    + (names.count > 3 ? ", …" : ""),
+                message: "has no rules for \(ProxyFinding.list(names.sorted()))",
                 evidence: groups.prefix(3).map { .computed($0.reason, nil) },
-                fixes: [
-                    Fix("have kube-proxy write its rules anew", commands: [Remedies.restartKubeProxy(on: node)])
-                ], explains: groups.map(\.id))
+                fixes: [Remedies.rewriteRules(on: node, context)], explains: groups.map(\.id))
+        }
+    }
+}
+
+/// The chain that chooses among a Service's endpoints does not choose as it should.
+package struct LoadBalancingChainWrong: Check {
+    package static let metadata = CheckMetadata(
+        code: "KPX005", name: "lb-chain-wrong", group: .kubeProxy, severity: .error,
+        finds: "The chain of a Service lacks endpoints, is empty, or gives them unequal shares.",
+        matters: "Some endpoints get no connections, or a share of the connections is lost.",
+        confirm: ["iptables-save -t nat | grep KUBE-SVC-HASH"],
+        fix: "Restart kube-proxy on the node: it writes the chain anew.",
+        sources: ["kubernetes pkg/proxy/iptables/proxier.go, writeServiceToEndpointRules()"])
+
+    package init() {}
+
+    package func findings(in context: CheckContext) -> [Finding] {
+        context.proxyFaults(.chainWrong).map { fault in
+            let kinds = fault.causes.flatMap(\.kinds)
+            let losesNothing = fault.explains.isEmpty && !kinds.contains(.missingEntry)
+            let what =
+                kinds.contains(.missingEntry)
+                ? "sends nothing of \(ProxyFinding.list(fault.services)) to an endpoint"
+                : kinds.contains(.missingEndpoint)
+                    ? "leaves endpoints of \(ProxyFinding.list(fault.services)) out"
+                    : kinds.contains(.affinity)
+                        ? "does not keep clients of \(ProxyFinding.list(fault.services)) at their endpoint as asked"
+                        : "gives the endpoints of \(ProxyFinding.list(fault.services)) unequal shares"
+            return ProxyFinding.make(
+                Self.metadata, fault, context, severity: losesNothing ? .warning : .error, message: what,
+                cause: "the chain was half written, or edited by hand")
+        }
+    }
+}
+
+/// A rule sends a share of a Service's connections to an address that is none of its endpoints.
+package struct DNATToDeadEndpoint: Check {
+    package static let metadata = CheckMetadata(
+        code: "KPX006", name: "dnat-to-dead-endpoint", group: .kubeProxy, severity: .error,
+        finds: "A node's rules send connections of a Service to an address that is not among its endpoints.",
+        matters: "A fixed share of the connections times out, or reaches a pod of somebody else.",
+        confirm: [
+            "iptables-save -t nat | grep -- '--to-destination ADDRESS'", "kubectl get endpointslices -A -o wide",
+        ],
+        fix: "See why kube-proxy on the node does not hear of the endpoints; restart it.",
+        sources: ["kubernetes pkg/proxy/iptables/proxier.go, syncProxyRules()"])
+
+    package init() {}
+
+    package func findings(in context: CheckContext) -> [Finding] {
+        context.proxyFaults(.deadEndpoint).map { fault in
+            let dead = Set(fault.causes.compactMap(\.example.endpoint)).sorted().map(\.description)
+            return ProxyFinding.make(
+                Self.metadata, fault, context,
+                message: "sends connections of \(ProxyFinding.list(fault.services)) to "
+                    + "\(dead.prefix(3).joined(separator: ", ")), which is none of its endpoints",
+                cause: "the rule is of a time when it was one")
         }
     }
 }
@@ -45,17 +114,54 @@ package struct StaleReject: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.lost { group in
+        let faults = context.proxyFaults(.staleReject).map { fault in
+            ProxyFinding.make(
+                Self.metadata, fault, context,
+                message: "refuses \(ProxyFinding.list(fault.services)) by a rule of kube-proxy, "
+                    + "though the API lists endpoints")
+        }
+        let known = Set(ProxyFinding.explained(in: context))
+        let others = context.lost { group in
             guard case .rule(_, let chain) = group.decision?.cause else { return false }
-            return chain.hasPrefix("KUBE-")
-        }.map { group in
-            Finding(
-                Self.metadata, on: group.place, .proven,
-                message: "refuses a Service by a rule of kube-proxy, though the API lists endpoints for it",
-                evidence: [group.evidence],
-                fixes: group.node.map { node in
-                    [Fix("have kube-proxy write its rules anew", commands: [Remedies.restartKubeProxy(on: node)])]
-                } ?? [], explains: [group.id])
+            return chain.hasPrefix("KUBE-") && !known.contains(group.id)
+        }
+        return faults
+            + others.map { group in
+                Finding(
+                    Self.metadata, on: group.place, .proven,
+                    message: "refuses a Service by a rule of kube-proxy, though the API lists endpoints for it",
+                    evidence: [group.evidence],
+                    fixes: group.node.map { [Remedies.rewriteRules(on: $0, context)] } ?? [], explains: [group.id])
+            }
+    }
+}
+
+/// A node's rules are those of an earlier time: kube-proxy does not hear of changes any more.
+package struct KubeProxyStale: Check {
+    package static let metadata = CheckMetadata(
+        code: "KPX002", name: "kube-proxy-stale-node", group: .kubeProxy, severity: .error,
+        finds: "Several of a node's Service rules are not what the API asks for: kube-proxy there is not up to date.",
+        matters: "Services work from one node and fail from another, and the more changes the worse it gets.",
+        confirm: [
+            "curl -s localhost:10249/metrics | grep sync_proxy_rules_last",
+            "kubectl -n kube-system logs KUBE-PROXY-POD",
+        ],
+        fix: "Restart kube-proxy on the node, and repair its way to the API server.",
+        sources: ["kubernetes pkg/proxy/iptables/proxier.go, syncProxyRules()"])
+
+    package init() {}
+
+    package func findings(in context: CheckContext) -> [Finding] {
+        context.proxyFaults(.staleNode).map { fault in
+            let stale = Set(fault.causes.flatMap(\.staleNames)).sorted()
+            let isOnlyStale = fault.causes.allSatisfy { $0.kinds == [.staleEntry] || $0.kinds == [.notRejected] }
+            let what =
+                fault.services.isEmpty
+                ? "still serves \(stale.isEmpty ? "addresses that no Service has" : stale.joined(separator: ", "))"
+                : "has outdated rules for \(ProxyFinding.list(fault.services))"
+            return ProxyFinding.make(
+                Self.metadata, fault, context, severity: isOnlyStale ? .warning : .error, message: what,
+                cause: "kube-proxy on the node has not followed the API's changes")
         }
     }
 }

@@ -35,8 +35,9 @@ package struct SelectorMatchesNothing: Check {
                         pod.source))
                 if let value { fixes.append(Self.fix(service, key, value)) }
             }
+            // Where no pod is like it, it may be scaled to zero on purpose.
             return Finding(
-                Self.metadata, on: .service(service.name), .proven,
+                Self.metadata, on: .service(service.name), .proven, severity: near == nil ? .notice : .error,
                 message: "selects no pod: no pod of the namespace has \(service.selectorText)",
                 cause: near.map { pod, key in
                     "pod \(pod.name) differs in one label: \(key) is "
@@ -51,9 +52,10 @@ package struct SelectorMatchesNothing: Check {
         for pod in context.snapshot.objects.pods
         where pod.name.namespace == service.name.namespace && !pod.hasEnded {
             let missing = service.selector.filter { pod.labels[$0.key] != $0.value }.map(\.key)
-            if missing.count == 1, let key = missing.first, service.selector.count > 1 || pod.labels[key] != nil {
-                return (pod, key)
-            }
+            guard missing.count == 1, let key = missing.first else { continue }
+            // With one label only, a pod is like what was meant if the value is almost the same.
+            let isLike = pod.labels[key].map { $0.isAlmost(service.selector[key] ?? "") } ?? false
+            if service.selector.count > 1 || isLike { return (pod, key) }
         }
         return nil
     }
@@ -67,5 +69,25 @@ package struct SelectorMatchesNothing: Check {
         return Fix(
             "let the Service select \(key)=\(value)",
             commands: [FixCommand(.workstation, patch(value), undo: patch(service.selector[key] ?? ""))])
+    }
+}
+
+extension String {
+    /// Whether two letters at most have to be changed, or one text holds the other: a typing error, a plural.
+    func isAlmost(_ other: String) -> Bool {
+        let (a, b) = (Array(utf8), Array(other.utf8))
+        guard min(a.count, b.count) > 2, max(a.count, b.count) < 64 else { return false }
+        if hasPrefix(other) || other.hasPrefix(self) || hasSuffix(other) || other.hasSuffix(self) { return true }
+        var row = Array(0...b.count)
+        for i in a.indices {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for j in b.indices {
+                let cost = a[i] == b[j] ? diagonal : diagonal + 1
+                diagonal = row[j + 1]
+                row[j + 1] = Swift.min(cost, Swift.min(row[j], row[j + 1]) + 1)
+            }
+        }
+        return row[b.count] <= (min(a.count, b.count) > 4 ? 2 : 1)
     }
 }

@@ -1,6 +1,8 @@
+import ClewBundle
 import ClewDataplane
 package import ClewDiagnostics
 import ClewIntent
+import ClewNet
 import ClewSnapshot
 
 /// A Service sends to a port that no socket of the pod listens on.
@@ -16,11 +18,148 @@ package struct TargetPortNotListened: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.lost { $0.decision?.cause == .noListener && !$0.losesReply }.map { group in
-            let service = group.connections.first.flatMap { context.survey.connections[$0].service }
-            return Finding(
-                Self.metadata, on: service.map { .servicePort($0.service, port: $0.port) } ?? group.place, .proven,
-                message: group.reason, evidence: [group.evidence], explains: [group.id])
+        UnheardPort.all(in: context).filter { $0.reason == .nobody }.map { unheard in
+            unheard.finding(Self.metadata, message: unheard.probe.group.reason, fixes: unheard.portFixes(context))
         }
+    }
+}
+
+/// A Service asks for one transport protocol, and the program listens on the other.
+package struct ProtocolMismatch: Check {
+    package static let metadata = CheckMetadata(
+        code: "OBJ007", name: "protocol-mismatch", group: .objects, severity: .error,
+        finds: "The pod listens on the Service's target port with another transport protocol.",
+        matters: "The Service refuses or loses all, though the port is right.",
+        confirm: ["kubectl exec POD -- ss -lntu"],
+        fix: "Set the port's protocol, which is TCP where none is given, to what the program uses.",
+        sources: ["https://kubernetes.io/docs/reference/networking/service-protocols/"])
+
+    package init() {}
+
+    package func findings(in context: CheckContext) -> [Finding] {
+        UnheardPort.all(in: context).compactMap { unheard in
+            guard case .otherProtocol(let other) = unheard.reason else { return nil }
+            return unheard.finding(
+                Self.metadata,
+                message:
+                    "asks for \(unheard.ipProtocol), and pod \(unheard.pod) listens on port \(unheard.port) with \(other)"
+            )
+        }
+    }
+}
+
+/// A program listens on the loopback address of its pod only.
+package struct BoundToLoopback: Check {
+    package static let metadata = CheckMetadata(
+        code: "OBJ008", name: "app-bound-to-loopback", group: .objects, severity: .error,
+        finds: "The pod's program listens on 127.0.0.1 or ::1 only.",
+        matters: "It answers within its pod, and refuses everything that a Service sends.",
+        confirm: ["kubectl exec POD -- ss -lntup"],
+        fix: "Let the program listen on 0.0.0.0 or [::].",
+        sources: ["https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/"])
+
+    package init() {}
+
+    package func findings(in context: CheckContext) -> [Finding] {
+        UnheardPort.all(in: context).compactMap { unheard in
+            guard case .loopbackOnly(let socket) = unheard.reason else { return nil }
+            var finding = unheard.finding(
+                Self.metadata,
+                message: "sends to port \(unheard.port) of pod \(unheard.pod), which listens on its loopback only")
+            let address = socket.address.map { SocketAddress($0, socket.port).description } ?? "\(socket.port)"
+            finding.evidence.append(.line(node: unheard.probe.group.node, socket.source, text: "LISTEN \(address)"))
+            return finding
+        }
+    }
+}
+
+/// A port that connections of a Service reach, and nobody listens on, and what is there instead.
+private struct UnheardPort {
+    enum Reason: Hashable {
+        case nobody
+        case otherProtocol(IPProtocol)
+        case loopbackOnly(ListeningSocket)
+    }
+
+    var probe: LossProbe
+    var service: ServicePortName?
+    var pod: String
+    var port: UInt16
+    var ipProtocol: IPProtocol
+    var sockets: [ListeningSocket]
+    var reason: Reason
+
+    static func all(in context: CheckContext) -> [UnheardPort] {
+        context.lossProbes.filter { $0.group.decision?.cause == .noListener && !$0.group.losesReply }.map { probe in
+            let first = probe.group.connections.first.map { context.survey.connections[$0] }
+            let address =
+                probe.endpoints.min() ?? first.map { SocketAddress($0.flow.destination, $0.flow.destinationPort) }
+            let ipProtocol = first?.flow.ipProtocol ?? .tcp
+            let pod = context.snapshot.objects.pods.first { pod in
+                !pod.usesHostNetwork && !pod.hasEnded && address.map { pod.addresses.contains($0.address) } ?? false
+            }
+            let sockets = context.snapshot.nodes.lazy.flatMap(\.pods).first { $0.pod == pod?.name }?.state.sockets ?? []
+            let port = address?.port ?? 0
+            let same = sockets.filter { $0.port == port }
+            var reason = Reason.nobody
+            if let socket = same.first(where: { $0.ipProtocol == ipProtocol && $0.address?.isLoopback ?? false }) {
+                reason = .loopbackOnly(socket)
+            } else if let socket = same.first(where: { $0.ipProtocol != ipProtocol }) {
+                reason = .otherProtocol(socket.ipProtocol)
+            }
+            return UnheardPort(
+                probe: probe, service: first?.service, pod: pod?.name.description ?? "of the node", port: port,
+                ipProtocol: ipProtocol, sockets: sockets, reason: reason)
+        }
+    }
+
+    func finding(_ metadata: CheckMetadata, message: String, fixes: [Fix] = []) -> Finding {
+        Finding(
+            metadata, on: service.map { .servicePort($0.service, port: $0.port) } ?? probe.group.place, .proven,
+            message: message, evidence: [probe.group.evidence], fixes: fixes, explains: [probe.group.id])
+    }
+
+    /// Sending to the only port on which the pod listens.
+    func portFixes(_ context: CheckContext) -> [Fix] {
+        let heard = Set(
+            sockets.filter { $0.ipProtocol == ipProtocol && !($0.address?.isLoopback ?? false) }.map(\.port))
+        guard let service, let only = heard.first, heard.count == 1, var object = context.service(service.service),
+            let index = object.ports.firstIndex(where: {
+                $0.name == service.port && $0.ipProtocol == service.ipProtocol
+            })
+        else { return [] }
+        let old = object.ports[index].targetPort
+        object.ports[index].targetPort = .number(only)
+        var slices = context.slices(of: object)
+        for slice in slices.indices {
+            for port in slices[slice].ports.indices
+            where slices[slice].ports[port].name == service.port && slices[slice].ports[port].port == self.port {
+                slices[slice].ports[port].port = only
+            }
+        }
+        var edits: [SnapshotEdit] = [
+            .replaceService(object), .replaceEndpointSlices(service: object.name, slices),
+        ]
+        for node in context.snapshot.nodes where context.hasProxyRules(node) {
+            guard let parameters = context.proxies[node.name]?.parameters, parameters.mode != .nftables else {
+                return []
+            }
+            edits.append(.rewriteProxyRules(node: node.name, parameters))
+        }
+        func patch(_ target: TargetPort?) -> String {
+            let value =
+                switch target {
+                case .number(let number): "\(number)"
+                case .name(let name): "\"\(name)\""
+                case nil: "\(object.ports[index].port)"
+                }
+            return "kubectl -n \(object.name.namespace) patch service \(object.name.name) --type=json "
+                + "-p '[{\"op\":\"replace\",\"path\":\"/spec/ports/\(index)/targetPort\",\"value\":\(value)}]'"
+        }
+        return [
+            Fix(
+                "send to port \(only), on which the pod listens", edits: edits,
+                commands: [FixCommand(.workstation, patch(.number(only)), undo: patch(old))])
+        ]
     }
 }

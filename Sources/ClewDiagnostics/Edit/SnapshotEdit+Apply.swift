@@ -30,12 +30,16 @@ extension ClusterSnapshot {
         case .setHairpin, .setMTU, .setLinkUp, .setMaster, .addAddress, .deleteAddress: try applyToLink(edit)
         case .addRoute, .deleteRoute, .setNeighbor, .deleteNeighbor: try applyToRouting(edit)
         case .addRoutingRule, .deleteRoutingRule: try applyToRules(edit)
-        case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections: try applyToEntries(edit)
+        case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections, .deleteConnection:
+            try applyToEntries(edit)
+        case .setRealServer, .deleteRealServer, .deleteVirtualServer: try applyToServers(edit)
+        case .rewriteProxyRules(let node, let parameters): try rewriteProxyRules(of: node, parameters)
+        case .removeProxyRules(let node, let backend): try removeProxyRules(of: node, backend)
         case .replaceService, .replaceEndpointSlices: try applyToObjects(edit)
         }
     }
 
-    private func index(ofNode name: String) throws(EditError) -> Int {
+    func index(ofNode name: String) throws(EditError) -> Int {
         guard let index = nodes.firstIndex(where: { $0.name == name }) else {
             throw EditError("node \(name) was not collected")
         }
@@ -43,7 +47,7 @@ extension ClusterSnapshot {
     }
 
     /// Changes one namespace's state.
-    private mutating func change(
+    mutating func change(
         _ place: EditPlace, _ body: (inout NamespaceSnapshot) throws(EditError) -> Void
     ) throws(EditError) {
         let node = try index(ofNode: place.node)
@@ -170,6 +174,8 @@ extension ClusterSnapshot {
                         && $0.original.destinationPort == port
                 }
             }
+        case .deleteConnection(let node, let entry):
+            try change(.host(node: node)) { state in state.conntrack?.removeAll { $0 == entry } }
         default: return
         }
     }

@@ -1,4 +1,5 @@
 package import ClewBundle
+package import ClewIntent
 package import ClewNet
 package import ClewSnapshot
 
@@ -70,6 +71,17 @@ package enum SnapshotEdit: Sendable {
     case setForwardingEntry(node: String, ForwardingEntry)
     case deleteForwardingEntry(node: String, MACAddress, device: String, remote: IPAddress?)
     case deleteConnections(node: String, to: IPAddress, IPProtocol, port: UInt16)
+    /// Forgets one connection.
+    case deleteConnection(node: String, ConntrackEntry)
+    /// A real server of an IPVS virtual server; replaces the one with its address and port.
+    case setRealServer(node: String, SocketAddress, IPProtocol, RealServer)
+    case deleteRealServer(node: String, SocketAddress, IPProtocol, real: SocketAddress)
+    case deleteVirtualServer(node: String, SocketAddress, IPProtocol)
+    /// kube-proxy writes all its rules anew, from the API's objects as they are after the edits before, and with these
+    /// parameters.
+    case rewriteProxyRules(node: String, ProxyParameters)
+    /// Takes kube-proxy's rules out of one of two rule sets.
+    case removeProxyRules(node: String, RuleBackend)
     case replaceService(Service)
     case replaceEndpointSlices(service: NamespacedName, [EndpointSlice])
 }
@@ -88,7 +100,9 @@ extension SnapshotEdit {
             .host(node: table.node)
         case .deleteRule(let node, _), .setHairpin(let node, _, _), .setMaster(let node, _, _),
             .setForwardingEntry(let node, _), .deleteForwardingEntry(let node, _, _, _),
-            .deleteConnections(let node, _, _, _):
+            .deleteConnections(let node, _, _, _), .deleteConnection(let node, _), .setRealServer(let node, _, _, _),
+            .deleteRealServer(let node, _, _, _), .deleteVirtualServer(let node, _, _),
+            .rewriteProxyRules(let node, _), .removeProxyRules(let node, _):
             .host(node: node)
         case .replaceService, .replaceEndpointSlices: nil
         }

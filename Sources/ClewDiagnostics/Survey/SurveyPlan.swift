@@ -103,7 +103,9 @@ package struct SurveyPlan: Sendable {
             let origin = FlowOrigin.pod(node: node, address: pod.address, name: pod.name)
             result.append(choice(origin, from: pod.address, .podDevice, "pod/\(pod.name)"))
         }
-        if let own = contract.network.nodeAddresses.first {
+        // In IPVS mode the address of a Service is the node's own, and becomes the source of what is sent to it.
+        let isOwn = contract.parameters.mode == .ipvs
+        if let own = isOwn ? address : contract.network.nodeAddresses.first {
             result.append(choice(.host(node: node), from: own, .host, "node/\(node)"))
         }
         if destination.kind != .clusterIP {

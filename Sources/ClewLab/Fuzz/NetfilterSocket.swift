@@ -84,7 +84,9 @@ struct NetfilterSocket: ~Copyable {
 
     // MARK: - Receiving
 
-    /// Messages that are there; nil when there are none. ENOBUFS, by which the kernel says that some were lost, is counted.
+    /// Messages that are there; nil when there are none.
+    ///
+    /// ENOBUFS, by which the kernel says that some were lost, is counted.
     mutating func heard(_ losses: inout Int) throws(SystemError) -> [NetlinkMessage]? {
         do throws(SystemError) {
             let messages = try receive(milliseconds: 0)

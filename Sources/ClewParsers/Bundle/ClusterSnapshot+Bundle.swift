@@ -16,6 +16,7 @@ extension ClusterSnapshot {
         paths = bundle.artifacts.map(\.path)
         nodes = reader.nodes.sorted { $0.name < $1.name }
         objects = reader.objects.sorted()
+        proxyConfigMap = reader.configMapConfiguration
         inventory = reader.inventory()
         collected = reader.collected
         missing = reader.missing
@@ -30,7 +31,7 @@ struct BundleReader {
     private var source: ArtifactSource
     /// Pods by the full path of their namespace's folder.
     private var podOfFolder: [String: NamespacedName] = [:]
-    private var configMapConfiguration: KubeProxyConfiguration?
+    private(set) var configMapConfiguration: KubeProxyConfiguration?
     private(set) var nodes: [NodeSnapshot] = []
     private(set) var objects = KubernetesObjects()
     /// Of the manifest nearest to the bundle's root.
@@ -201,7 +202,18 @@ struct BundleReader {
                 PodNamespaceSnapshot(
                     name: folder, pod: podOfFolder[files.folder] ?? assembly.pod, state: assembly.state))
         }
+        node.records = Self.records(node.texts)
         return NodeReading(node: node, logs: logs)
+    }
+
+    /// Logs, counters and versions among the files that no parser makes values of, in the order of their paths.
+    private static func records(_ texts: [NodeText]) -> NodeRecords {
+        var records = NodeRecords()
+        for text in texts {
+            guard let format = RecordFormat(path: text.path.split(separator: "/").map(String.init)) else { continue }
+            NodeRecordParser.read(text.bytes, format, artifact: text.artifact, into: &records)
+        }
+        return records
     }
 
     /// Every artifact and what became of it, and what the reader of the bundle left out.

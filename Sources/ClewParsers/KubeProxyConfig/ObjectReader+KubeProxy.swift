@@ -91,7 +91,9 @@ extension ObjectReader {
             } else if isNamed(key, "detectlocal") {
                 try detectLocal(into: &configuration)
             } else if isNamed(key, "ipvs") {
-                configuration.scheduler = try scheduler()
+                try ipvs(into: &configuration)
+            } else if isNamed(key, "conntrack") {
+                try conntrack(into: &configuration)
             } else if isNamed(key, "iptables") {
                 iptables = try masquerade("iptables")
             } else if isNamed(key, "nftables") {
@@ -140,17 +142,34 @@ extension ObjectReader {
         }
     }
 
-    private mutating func scheduler() throws(JSONError) -> String? {
-        var result: String?
-        guard try beginObject("ipvs") else { return nil }
+    private mutating func ipvs(into configuration: inout KubeProxyConfiguration) throws(JSONError) {
+        guard try beginObject("ipvs") else { return }
         while let key = try reader.nextKey() {
             if isNamed(key, "scheduler") {
-                result = try string("ipvs.scheduler").flatMap(Self.filled)
+                configuration.scheduler = try string("ipvs.scheduler").flatMap(Self.filled)
+            } else if isNamed(key, "strictarp") {
+                configuration.strictARP = try flag("ipvs.strictARP")
             } else {
                 try reader.skipValue()
             }
         }
-        return result
+    }
+
+    private mutating func conntrack(into configuration: inout KubeProxyConfiguration) throws(JSONError) {
+        guard try beginObject("conntrack") else { return }
+        while let key = try reader.nextKey() {
+            if isNamed(key, "maxpercore") {
+                configuration.conntrackMaxPerCore = try count("conntrack.maxPerCore")
+            } else if isNamed(key, "min") {
+                configuration.conntrackMin = try count("conntrack.min")
+            } else {
+                try reader.skipValue()
+            }
+        }
+    }
+
+    private mutating func count(_ path: StaticString) throws(JSONError) -> UInt32? {
+        try number(path, upTo: 1 << 31).map { UInt32(truncatingIfNeeded: $0) }
     }
 
     private static func filled(_ text: String) -> String? { text.isEmpty ? nil : text }

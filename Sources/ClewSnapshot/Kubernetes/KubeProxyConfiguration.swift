@@ -24,6 +24,11 @@ package struct KubeProxyConfiguration: Sendable, Hashable {
     package var localhostNodePorts: Bool?
     /// `ipvs.scheduler`; `nil` where empty, which is `rr`.
     package var scheduler: String?
+    /// `ipvs.strictARP`.
+    package var strictARP: Bool?
+    /// `conntrack.maxPerCore` and `conntrack.min`; 0 leaves the kernel's value alone.
+    package var conntrackMaxPerCore: UInt32?
+    package var conntrackMin: UInt32?
     package var hostnameOverride: String?
     package var source: SourceLine
 

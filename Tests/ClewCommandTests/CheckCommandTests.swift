@@ -55,7 +55,8 @@ import Testing
     func theExampleShowsItsFault(example: String, code: String) throws {
         let report = try Self.json(try Self.check(example, ["-o", "json"]).output)
         let findings = try #require(report["findings"] as? [[String: Any]])
-        #expect(findings.map { $0["code"] as? String } == [code])
+        let loud = findings.filter { $0["severity"] as? String != "notice" }
+        #expect(loud.map { $0["code"] as? String } == [code])
     }
 
     @Test func aFindingTakesFewerThanTwelveLines() throws {

@@ -224,15 +224,11 @@ package struct CIDROverlap: Check {
         }
         return [
             Fix(
-                "tell kube-proxy the pods' range, \(pods.map(\.description).joined(separator: ","))", edits: edits,
+                "tell kube-proxy the pods' range, \(right)", edits: edits,
                 commands: [
                     FixCommand(
-                        .workstation,
-                        "kubectl -n kube-system get cm kube-proxy -o yaml "
-                            + "| sed 's#clusterCIDR: .*#clusterCIDR: \(right)#' | kubectl apply -f -",
-                        undo:
-                            "kubectl -n kube-system get cm kube-proxy -o yaml "
-                            + "| sed 's#clusterCIDR: .*#clusterCIDR: \(range)#' | kubectl apply -f -"),
+                        .workstation, "kubectl -n kube-system edit cm kube-proxy  # clusterCIDR: \(right)",
+                        undo: "kubectl -n kube-system edit cm kube-proxy  # clusterCIDR: \(range)"),
                     Remedies.restartKubeProxy(on: node),
                 ])
         ]

@@ -206,6 +206,8 @@ package struct CIDROverlap: Check {
             let host = context.snapshot.node(named: node)?.host
         else { return [] }
         var edits: [SnapshotEdit] = []
+        // Behind the deletions: a rule that is put in moves the lines of others.
+        var insertions: [SnapshotEdit] = []
         for ruleSet in host.ruleSets where ruleSet.backend != .native {
             for rule in ruleSet.rules {
                 let text = ruleSet.string(rule.text)
@@ -215,7 +217,7 @@ package struct CIDROverlap: Check {
                 let wanted = text.dropFirst(3 + place.chain.count + 1)
                     .replacing("! -s \(range) ", with: "! -s \(right) ")
                 edits.append(.deleteRule(node: node, SourceLine(ruleSet.artifact, line: rule.line)))
-                edits.append(
+                insertions.append(
                     .insertRule(
                         EditedTable(
                             node: node, family: place.table.family, table: place.table.name, backend: ruleSet.backend),
@@ -224,7 +226,7 @@ package struct CIDROverlap: Check {
         }
         return [
             Fix(
-                "tell kube-proxy the pods' range, \(right)", edits: edits,
+                "tell kube-proxy the pods' range, \(right)", edits: edits + insertions,
                 commands: [
                     FixCommand(
                         .workstation, "kubectl -n kube-system edit cm kube-proxy  # clusterCIDR: \(right)",

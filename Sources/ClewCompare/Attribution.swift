@@ -16,7 +16,7 @@ struct Attribution {
     let localAddresses: AddressSet
 
     /// The steps of a way where destinations are translated, in nat chains of PREROUTING or OUTPUT.
-    private func translationSteps(_ steps: [ClassStep]) -> [ClassStep] {
+    func translationSteps(_ steps: [ClassStep]) -> [ClassStep] {
         var isNAT = false
         return steps.filter { step in
             if step.depth == 0, step.ruleSet >= 0 { isNAT = base(step)?.type == .nat }

@@ -11,6 +11,8 @@ package struct ExplainedService: Sendable {
     package var unserved: UnservedService?
     package var healthChecks: [HealthCheckComparison]
     package var parameters: [ParameterFinding]
+    /// Files of the node that could not be read wholly: nothing is certain then.
+    package var unreadFiles: [TraceNote]
 }
 
 /// A destination of a Service port, with what is asked for and what is there for every class of senders.
@@ -46,6 +48,7 @@ extension ServicesComparison {
     ) -> ExplainedService {
         let inferred = inferredParameters(of: node)
         var healthChecks: [HealthCheckComparison] = []
+        var unreadFiles: [TraceNote] = []
         var entries: [ExplainedEntry] = []
         var unserved: UnservedService?
         let confirmation = WitnessCheck(dataplane, node: node.name)
@@ -56,6 +59,9 @@ extension ServicesComparison {
                 healthChecks = HealthCheckComparison.all(contract, node.host).filter { $0.contract.service == service }
             }
             guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { continue }
+            if contract.entries.contains(where: { $0.service.service == service }) {
+                unreadFiles += dataplane.undecidedFiles(of: node.name, family).filter { !unreadFiles.contains($0) }
+            }
             let lacking = CollectedRules(node, family, inferred.parameters.mode).lacking
                 .map { NodeComparer.undecided(contract, because: $0, node: node.name) }
             var other =
@@ -70,7 +76,8 @@ extension ServicesComparison {
             }
         }
         return ExplainedService(
-            entries: entries, unserved: unserved, healthChecks: healthChecks, parameters: inferred.findings)
+            entries: entries, unserved: unserved, healthChecks: healthChecks, parameters: inferred.findings,
+            unreadFiles: unreadFiles)
     }
 }
 
@@ -80,6 +87,7 @@ extension NodeComparer {
         result = FamilyComparison()
         compare(entry)
         if let confirmation { confirm(confirmation) }
+        doubtDifferences(because: dataplane.undecidedFiles(of: node, family))
         return result
     }
 

@@ -187,6 +187,7 @@ package struct ServicesComparison {
         guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { return nil }
         comparer.compareAll(node.host, findsStale: holdsAllServices)
         comparer.confirm(confirmation)
+        comparer.doubtDifferences(because: dataplane.undecidedFiles(of: node.name, contract.family))
         guard comparer.classes.hasAmbiguousOrder,
             var other = NodeComparer(dataplane, contract: contract, node: node.name, isReversed: true)
         else { return comparer.result }
@@ -246,6 +247,12 @@ package struct ServicesComparison {
 }
 
 extension NodeComparer {
+    /// What could not be read may be the very line that lacks: then no difference is certain.
+    mutating func doubtDifferences(because unread: [TraceNote]) {
+        guard !unread.isEmpty else { return }
+        for index in result.differences.indices { result.differences[index].witness?.isConfirmed = false }
+    }
+
     /// Shows the witness of every difference to the concrete simulator.
     mutating func confirm(_ confirmation: WitnessCheck) {
         for index in result.differences.indices {

@@ -209,12 +209,18 @@ extension NodeComparer {
         return false
     }
 
+    private static func isKubeProxys(_ step: ClassStep) -> Bool {
+        step.chain.hasPrefix("KUBE-") || step.table == "kube-proxy"
+    }
+
     /// The rule of kube-proxy's chains that names the destination, and the Service its comment names.
     private func staleStep(_ steps: [ClassStep], _ end: ClassEnd) -> (ClassStep, String?)? {
         if let server = steps.first(where: { $0.ruleSet < 0 }) { return (server, nil) }
         let isRefused = !end.state.isDestinationTranslated
+        // What another tool translates has only passed kube-proxy's rules by: its published ports are its own.
+        if !isRefused, let last = attribution.translationSteps(steps).last, !Self.isKubeProxys(last) { return nil }
         let own = steps.filter { step in
-            guard step.chain.hasPrefix("KUBE-") || step.table == "kube-proxy" else { return false }
+            guard Self.isKubeProxys(step) else { return false }
             return isRefused || step.hook == .prerouting || step.hook == .output
         }
         let chosen =

@@ -134,7 +134,7 @@ struct ServicesCommand: ParsableCommand {
             let classes = entries.flatMap(\.classes)
             if explained.healthChecks.contains(where: { $0.isListening == false }) { throw ExitCode(1) }
             if classes.contains(where: { $0.differences.contains(where: \.isConfirmed) }) { throw ExitCode(1) }
-            if classes.contains(where: { !$0.isInOrder }) { throw ExitCode(3) }
+            if !explained.unreadFiles.isEmpty || classes.contains(where: { !$0.isInOrder }) { throw ExitCode(3) }
         }
     }
 

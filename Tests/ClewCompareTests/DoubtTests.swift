@@ -149,6 +149,27 @@ import Testing
         #expect(some.ports.allSatisfy { $0.status == .inOrder })
     }
 
+    /// A dump that is cut off: what lacks may be in what was lost.
+    @Test func whatCouldNotBeReadMayBeWhatLacks() throws {
+        let base = try Self.base()
+        var rules = base.rules
+        rules.flush("KUBE-SERVICES", "nat")
+        var snapshot = base.damaged(rules)
+        #expect(Self.statuses(try Self.compare(snapshot, base.parameters))["shop/plain:p"] == .differs)
+        let artifact = try #require(snapshot.nodes.first?.host.ruleSets.first?.artifact)
+        snapshot.unread.append(
+            UnreadLine(
+                SourceLine(artifact, line: 40), text: "-A KUBE-SE", reason: "no COMMIT ends the table nat",
+                mayDecide: true))
+        let node = try Self.compare(snapshot, base.parameters)
+        #expect(!node.unreadFiles.isEmpty && node.ports.allSatisfy { $0.status == .unknown })
+        #expect(node.causes.allSatisfy { !$0.example.isConfirmed })
+        let explained = ServicesComparison(Dataplane(compiling: snapshot)).explain(
+            NamespacedName("shop", "plain"), on: try #require(snapshot.nodes.first))
+        #expect(!explained.unreadFiles.isEmpty)
+        #expect(explained.entries.flatMap(\.classes).flatMap(\.differences).allSatisfy { !$0.isConfirmed })
+    }
+
     // MARK: - Not modelled
 
     @Test(arguments: [UnmodelledDataPath.Kind.tc, .xdp, .netfilter])

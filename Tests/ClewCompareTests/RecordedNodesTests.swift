@@ -31,6 +31,15 @@ import Testing
             snapshot = ClusterSnapshot(parsing: SharedData.bundle(withObjects: folder), nodeName: scenario.node)
         }
 
+        mutating func addLegacy(_ text: String) {
+            let artifact = ArtifactID(rawValue: UInt32(snapshot.paths.count))
+            snapshot.paths.append("docker.txt")
+            let parsed = IptablesSaveParser.parse(
+                Array(text.utf8), artifact: artifact, family: .ipv4, backend: .legacy)
+            guard let index = snapshot.nodes.firstIndex(where: { $0.name == scenario.node }) else { return }
+            snapshot.nodes[index].host.ruleSets.append(parsed.ruleSet)
+        }
+
         func compared() -> NodeComparison? {
             snapshot.node(named: scenario.node).map {
                 ServicesComparison(Dataplane(compiling: snapshot)).compare($0)
@@ -104,6 +113,30 @@ import Testing
         #expect(node.causes.allSatisfy { !$0.services.isEmpty }, "nothing is stale")
         #expect(node.healthChecks.allSatisfy { $0.isListening == true })
         if recorded.name.hasPrefix("e-") { #expect(!node.healthChecks.isEmpty) }
+    }
+
+    /// Docker beside kube-proxy, in iptables-legacy: its published ports are no stale entries of kube-proxy's.
+    @Test(
+        arguments: folders { ["z-mixed--nftables", "z-mixed--iptables-nft", "z-mixed--iptables-legacy"].contains($0) })
+    func anotherToolsPortsAreItsOwn(folder: String) throws {
+        var recorded = try #require(Recorded(folder))
+        let docker = """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            :POSTROUTING ACCEPT [0:0]
+            :DOCKER - [0:0]
+            -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+            -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+            -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+            -A DOCKER -i docker0 -j RETURN
+            -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.17.0.2:80
+            COMMIT
+            """
+        recorded.addLegacy(docker)
+        let node = try #require(recorded.compared())
+        Self.report(recorded.name + " and Docker", node, recorded.snapshot)
+        #expect(node.causes.isEmpty && node.ports.allSatisfy { $0.status == .inOrder })
     }
 
     struct Flow: Decodable {

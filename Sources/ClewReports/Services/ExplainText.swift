@@ -22,11 +22,20 @@ package struct ExplainText: Sendable {
         let entries = explained.entries
         let wrong = entries.flatMap(\.classes).count { !$0.isInOrder }
         let all = entries.flatMap(\.classes).count
-        let answer =
-            wrong == 0
-            ? style.paint("in order", .good) + " for all \(all) classes of senders"
-            : style.paint("\(wrong) of \(all) classes of senders differ", .bad)
+        let answer: String
+        if !explained.unreadFiles.isEmpty {
+            answer = style.paint("cannot be told", .unsure)
+        } else if wrong == 0 {
+            answer = style.paint("in order", .good) + " for all \(all) classes of senders"
+        } else {
+            answer = style.paint("\(wrong) of \(all) classes of senders differ", .bad)
+        }
         var lines = ["\(style.paint(service.description, .heading)) on \(node): \(answer)"]
+        for note in explained.unreadFiles {
+            lines += style.fitted(
+                "\(style.question) cannot tell, because of this line: \(note.text)",
+                place: note.source.map(snapshot.describe), first: "  ", rest: "    ", role: .unsure)
+        }
         for entry in entries {
             lines.append("")
             lines.append(style.paint("\(entry.destination) of \(entry.service)", .heading))

@@ -264,15 +264,11 @@ struct Attribution {
         _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival, hasEndpoint: Bool
     ) -> Cause {
         guard let last = steps.last else { return noRules(arrival, "the packet is lost") }
-        if !hasEndpoint, last.depth > 0, last.ruleSet >= 0, last.chain.hasPrefix("KUBE-"),
-            let taker = foreignTaker(steps)
-        {
-            return cause(taker)
-        }
-        guard !hasEndpoint, last.depth > 0, last.ruleSet >= 0, last.chain.hasPrefix("KUBE-"),
-            let open = openChain(translationSteps(steps)), !isIPVS
-        else { return cause(last) }
-        return lacking(open.chain, open.ruleSet, "no rule leads \(entry.destination) to an endpoint")
+        guard !hasEndpoint, last.depth > 0, last.ruleSet >= 0, last.chain.hasPrefix("KUBE-") else { return cause(last) }
+        if let taker = foreignTaker(steps) { return cause(taker) }
+        guard !isIPVS else { return cause(last) }
+        let what = "no rule leads \(entry.destination) to an endpoint"
+        return lacking(openChain(translationSteps(steps)), what, arrival)
     }
 
     /// A foreign rule that ended the search for an endpoint.

@@ -17,6 +17,7 @@ struct CollectFirstOptions: ParsableArguments {
             valueName: "nodes"))
     var collectNodes: String?
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Without a bundle: further options of 'clew collect', in one word.", valueName: "options"))
     var collectWith: String?
     @Option(

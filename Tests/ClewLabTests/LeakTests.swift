@@ -15,7 +15,6 @@ import Testing
             parts["named namespaces"] = try Self.names("/run/netns")
             parts["mounts"] = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
                 .split(separator: "\n").map(String.init)
-            parts["temporary files"] = try Self.names(NSTemporaryDirectory()).filter { $0.hasPrefix("clew-lab") }
             for words in [
                 ["iptables-legacy-save"], ["ip6tables-legacy-save"], ["nft", "list", "ruleset"], ["ip", "route"],
                 ["ip", "rule"], ["ipset", "save"],

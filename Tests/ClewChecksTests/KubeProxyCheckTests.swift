@@ -189,12 +189,18 @@ import Testing
         "KPX002", "KPX004", "KPX005", "KPX006", "KPX007", "KPX008", "KPX009", "KPX017", "KPX025",
     ].map { code in isQuiet(code, "the healthy cluster") { _ in } }
 
+    private static let kubernetes = """
+        - apiVersion: v1
+          kind: Service
+          metadata: {name: kubernetes, namespace: default}
+          spec: {clusterIP: 10.96.0.1, clusterIPs: [10.96.0.1], ports: [{name: https, port: 443, protocol: TCP}]}
+        """
+
     static let configurations: [RowCase] = [
         fires("KPX002", "a removed Service and a changed one") {
             $0.removeLines(service, in: rules)
-            $0.replace(
-                "COMMIT\n# Completed on Sat Nov 21 05:00:28 2026\n",
-                with: "COMMIT\n# Completed on Sat Nov 21 05:00:28 2026\n", in: rules)
+            // Only with it does a bundle hold all Services.
+            $0.insertObject(kubernetes)
             $0.replace(
                 "-A KUBE-SERVICES -m comment --comment \"kubernetes service nodeports",
                 with:

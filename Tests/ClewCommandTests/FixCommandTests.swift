@@ -64,9 +64,13 @@ import Testing
         try String(changed).write(toFile: path, atomically: true, encoding: .utf8)
         let script = try Self.run(["fix", copy, "FW008"]).output
         #expect(
-            script.contains("! iptables -C FORWARD -i cni0 -j DROP 2>/dev/null || iptables -D FORWARD -i cni0 -j DROP"),
+            script.contains(
+                "! iptables-nft -t filter -C FORWARD -i cni0 -j DROP 2>/dev/null || "
+                    + "iptables-nft -t filter -D FORWARD -i cni0 -j DROP"), "\(script)")
+        #expect(
+            script.contains(
+                "iptables-nft -t filter -C FORWARD -i cni0 -j DROP 2>/dev/null || iptables-nft -t filter -I FORWARD"),
             "\(script)")
-        #expect(script.contains("iptables -C FORWARD -i cni0 -j DROP 2>/dev/null || iptables -I FORWARD"), "\(script)")
     }
 
     @Test func verifyingShowsBeforeAndAfter() throws {

@@ -128,7 +128,6 @@ import Testing
             :DOCKER - [0:0]
             -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
             -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
-            -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
             -A DOCKER -i docker0 -j RETURN
             -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.17.0.2:80
             COMMIT

@@ -69,7 +69,10 @@ import Testing
         let notReady = try Self.sentences(
             "b-noendpoints--iptables-nft", "shop/notready:http", .clusterIP, from: "10.244.1.5", .podDevice)
         #expect(notReady.first == "no endpoint is usable: rejected (Service shop/notready, spec.selector)")
-        #expect(notReady.dropFirst().contains { $0.contains("left out: not ready (EndpointSlice shop/notready-") })
+        #expect(
+            notReady.dropFirst().contains {
+                $0.contains("left out: not ready") && $0.contains("(EndpointSlice shop/notready-")
+            })
         let outside = try Self.sentences(
             "e-loadbalancer--iptables-nft", "shop/front-ranges:https", .loadBalancer, from: "8.8.8.8", .network)
         #expect(

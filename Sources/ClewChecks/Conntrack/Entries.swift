@@ -104,7 +104,7 @@ package struct UDPEntryToDeadEndpoint: Check {
 /// An entry keeps a client's packets from being translated at all.
 package struct UDPBlackhole: Check {
     package static let metadata = CheckMetadata(
-        code: "CT008", name: "udp-blackhole-no-dnat", group: .conntrack, severity: .error,
+        code: "CT008", name: "udp-blackhole-no-dnat", group: .conntrack, severity: .notice,
         finds: "A UDP entry to a Service's address is not translated, though the Service has endpoints.",
         matters: "The client sent before the Service had rules, and gets no answer for as long as it goes on asking.",
         confirm: ["conntrack -L -p udp --orig-dst CLUSTER-IP"], fix: "Delete the entry.",

@@ -142,7 +142,8 @@ package struct UserspaceProxy: Check {
             }
             guard !evidence.isEmpty || node.proxyMode == "userspace" else { return nil }
             return Finding(
-                Self.metadata, on: .node(node.name), .proven, message: "runs kube-proxy in userspace mode",
+                Self.metadata, on: .node(node.name), node.proxyMode == "userspace" ? .proven : .likely,
+                message: "runs kube-proxy in userspace mode",
                 evidence: Array(evidence.prefix(2)))
         }
     }

@@ -86,7 +86,13 @@ private struct ProxyFaultFinder {
         let isStale = own.count > 1 && kinds != [.chainWrong] || kinds.contains(.staleEntry)
         guard isStale, mode != .ipvs else { return found }
         let one = own.dropFirst().reduce(own[0], joined)
-        return found.filter { !ProxyFault.followsTheAPI($0.kind) } + [renamed(one, .staleNode)]
+        let others = found.filter { !ProxyFault.followsTheAPI($0.kind) }
+        // What one Service alone has of it is seen from several sides: an endpoint too many is also one too few.
+        guard one.services.count > 1 || kinds.contains(.staleEntry) else {
+            let nearest: [ProxyFault.Kind] = [.staleReject, .deadEndpoint, .entryMissing]
+            return others + [renamed(one, nearest.first(where: kinds.contains) ?? one.kind)]
+        }
+        return others + [renamed(one, .staleNode)]
     }
 
     private func asOne(_ kind: ProxyFault.Kind, _ found: [ProxyFault]) -> [ProxyFault] {

@@ -114,7 +114,7 @@ package struct StaleReject: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        let faults = context.proxyFaults(.staleReject).map { fault in
+        var faults = context.proxyFaults(.staleReject).map { fault in
             ProxyFinding.make(
                 Self.metadata, fault, context,
                 message: "refuses \(ProxyFinding.list(fault.services)) by a rule of kube-proxy, "
@@ -124,6 +124,13 @@ package struct StaleReject: Check {
         let others = context.lost { group in
             guard case .rule(_, let chain) = group.decision?.cause else { return false }
             return chain.hasPrefix("KUBE-") && !known.contains(group.id)
+        }.filter { group in
+            // A node whose comparison has already shown it is told of once.
+            guard let node = group.node, let told = faults.firstIndex(where: { $0.subject == .node(node) }) else {
+                return true
+            }
+            faults[told].explains.append(group.id)
+            return false
         }
         return faults
             + others.map { group in

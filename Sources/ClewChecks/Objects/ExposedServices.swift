@@ -7,7 +7,7 @@ import ClewSnapshot
 /// A load balancer Service gets no address.
 package struct LoadBalancerPending: Check {
     package static let metadata = CheckMetadata(
-        code: "OBJ020", name: "lb-pending", group: .objects, severity: .warning,
+        code: "OBJ020", name: "lb-pending", group: .objects, severity: .notice,
         finds: "A Service of type LoadBalancer has no address: no controller has given it one.",
         matters: "It shows <pending>, and cannot be reached from outside but by its NodePort.",
         confirm: ["kubectl describe service -n NAMESPACE SERVICE"],

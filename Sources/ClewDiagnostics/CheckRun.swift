@@ -78,7 +78,10 @@ enum CauseOrder {
             let own = Set(finding.explains)
             let cause = roots.firstIndex { root in
                 guard root.check.code != finding.check.code else { return false }
-                if root.subject == finding.subject, blamed[root.check.code]?.contains(finding.check.code) ?? false {
+                // What is said of the cluster is said of each node.
+                let isOneSubject =
+                    root.subject == finding.subject || [root.subject, finding.subject].contains(.cluster)
+                if isOneSubject, blamed[root.check.code]?.contains(finding.check.code) ?? false {
                     return true
                 }
                 return !own.isEmpty && own.isSubset(of: Set(root.explains))
@@ -98,6 +101,12 @@ enum CauseOrder {
         "KPX013": ["KPX002", "KPX004", "KPX005", "KPX006", "KPX009"],
         "KPX002": ["KPX004", "KPX005", "KPX006", "KPX009"],
         "FLN010": ["FLN001", "FLN002"],
+        // An address plan in which Services pass for pods.
+        "RTE005": ["KPX010", "IPV013"],
+        // A virtual server of a Service that is gone, and its address.
+        "IPV006": ["IPV011"],
+        // A ClusterIP that the node does not have is one that it has no route to.
+        "IPV005": ["RTE001"],
         "CT001": ["CT004", "CT005", "CT006"],
     ]
 
@@ -111,7 +120,7 @@ enum CauseOrder {
         "FW002": 15, "FW003": 15, "FW007": 16, "RTE012": 17, "BR019": 25,
         "RTE030": 35, "RTE002": 36, "RTE018": 45,
         // What kube-proxy is told and whether it runs goes before the rules it writes.
-        "KPX001": 55, "KPX013": 56, "IPV013": 57, "IPV014": 57, "KPX002": 58, "IPV005": 59, "FLN010": 29,
+        "KPX001": 55, "KPX013": 56, "IPV013": 57, "IPV014": 57, "KPX002": 58, "IPV005": 38, "FLN010": 29,
     ]
 
     /// Lower is nearer to the root: what makes a node's network what it is goes before what is seen of it.

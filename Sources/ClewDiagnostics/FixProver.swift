@@ -43,6 +43,12 @@ package struct FixProver: Sendable {
                 because: "\(worse.flow.fromText) → \(worse.flow.toText) works now and would not: \(worse.reason)")
         }
         guard count > 0 else {
+            if let first = change.repaired.first {
+                return .partly(
+                    change,
+                    because: "\(first.flow.fromText) → \(first.flow.toText) works, of which it could not be told "
+                        + "whether it did before: \(first.reason)")
+            }
             return .notProven(change, because: "no connection that was walked is broken by it, so none can be repaired")
         }
         guard let rest = change.stillFailing.first else { return .proven(change) }

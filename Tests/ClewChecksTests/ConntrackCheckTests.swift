@@ -8,6 +8,7 @@ import Testing
 @Suite struct ConntrackCheckTests {
     private static let sysctl = "nodes/worker-a/sysctl.txt"
     private static let table = "nodes/worker-a/conntrack.txt"
+    private static let rules = "nodes/worker-a/iptables-save.txt"
     private static let kernelLog = "nodes/worker-a/dmesg.txt"
     private static let proxyLog = "nodes/worker-a/pod-logs/kube-system_kube-proxy-x_1-kube-proxy-0.log"
     private static let example = EditableBundle.example("bridge-nf-on")
@@ -138,6 +139,18 @@ import Testing
             $0[table] = udp("10.96.0.20", answers: "10.244.1.99", 3)
         },
         fires("CT008", "it was sent before there were rules") {
+            makeUDP(&$0)
+            $0.replace(
+                "/32 -p tcp -m comment --comment \"shop/api:http cluster IP\" -m tcp --dport 80",
+                with:
+                    "/32 -p udp -m comment --comment \"shop/api:http cluster IP\" -m udp --dport 80", in: rules)
+            $0.replace(
+                "-A KUBE-SEP-KWPGP54VZQEWMJAD -p tcp -m comment --comment \"shop/api:http\" -m tcp",
+                with:
+                    "-A KUBE-SEP-KWPGP54VZQEWMJAD -p udp -m comment --comment \"shop/api:http\" -m udp", in: rules)
+            $0[table] = udp("10.96.0.20", answers: "10.96.0.20")
+        },
+        isQuiet("CT008", "a new packet is not translated either") {
             makeUDP(&$0)
             $0[table] = udp("10.96.0.20", answers: "10.96.0.20")
         },

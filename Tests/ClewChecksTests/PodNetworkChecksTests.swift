@@ -181,4 +181,16 @@ import Testing
         let finding = try #require(test.run().findings.first { $0.check.code == test.code })
         #expect(finding.fixes.contains { if case .proven = $0.proof { true } else { false } }, "\(finding.fixes)")
     }
+
+    /// With the bridge down, packets for the node's own pods leave for a gateway that nobody collected.
+    @Test func aBridgeThatIsSetUpRepairsWhatCouldNotBeTold() throws {
+        let test = try #require(Self.cases.first { $0.code == "BR008" && $0.fires })
+        let finding = try #require(test.run().findings.first { $0.check.code == "BR008" })
+        guard case .partly(let change, let reason) = try #require(finding.fixes.first).proof else {
+            Issue.record("\(finding.fixes)")
+            return
+        }
+        #expect(change.repaired.count > 2 && change.broken.isEmpty)
+        #expect(reason.contains("could not be told"))
+    }
 }

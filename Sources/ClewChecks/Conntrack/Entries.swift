@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewDataplane
 package import ClewDiagnostics
 import ClewIntent
 import ClewNet
@@ -95,7 +96,7 @@ package struct UDPEntryToDeadEndpoint: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        StaleUDP.findings(Self.metadata, in: context, message: "keeps UDP clients at") { entry, endpoints in
+        StaleUDP.findings(Self.metadata, in: context, message: "keeps UDP clients at") { _, entry, endpoints in
             entry.reply.source != entry.original.destination && !endpoints.contains(entry.reply.source)
         }
     }
@@ -104,8 +105,8 @@ package struct UDPEntryToDeadEndpoint: Check {
 /// An entry keeps a client's packets from being translated at all.
 package struct UDPBlackhole: Check {
     package static let metadata = CheckMetadata(
-        code: "CT008", name: "udp-blackhole-no-dnat", group: .conntrack, severity: .notice,
-        finds: "A UDP entry to a Service's address is not translated, though the Service has endpoints.",
+        code: "CT008", name: "udp-blackhole-no-dnat", group: .conntrack, severity: .error,
+        finds: "A UDP entry to a Service's address is not translated, though new packets of its client are.",
         matters: "The client sent before the Service had rules, and gets no answer for as long as it goes on asking.",
         confirm: ["conntrack -L -p udp --orig-dst CLUSTER-IP"], fix: "Delete the entry.",
         sources: ["kubernetes pkg/proxy/conntrack/cleanup.go", "kubernetes issue 48370"])
@@ -113,11 +114,69 @@ package struct UDPBlackhole: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        StaleUDP.findings(Self.metadata, in: context, message: "keeps UDP packets untranslated to") {
-            entry, endpoints in
-            entry.reply.source == entry.original.destination && !endpoints.isEmpty
-                && !endpoints.contains(entry.reply.source)
+        var probes: [String: TranslationProbe] = [:]
+        return StaleUDP.findings(Self.metadata, in: context, message: "keeps UDP packets untranslated to") {
+            node, entry, endpoints in
+            guard entry.reply.source == entry.original.destination, !endpoints.contains(entry.reply.source) else {
+                return false
+            }
+            var probe = probes[node] ?? TranslationProbe(node, context)
+            defer { probes[node] = probe }
+            return probe.translates(entry.original)
         }
+    }
+}
+
+/// Asks whether a node's rules would translate a connection that begins now.
+///
+/// Where they do not, an entry that is not translated either is what follows from the rules, and its deletion mends
+/// nothing.
+private struct TranslationProbe {
+    private let contracts: [ServiceContract]
+    private var walk: LocalWalk?
+    /// Of senders and destinations that were asked about: a table has many entries of each.
+    private var answers: [ConntrackTuple: Bool] = [:]
+
+    init(_ node: String, _ context: CheckContext) {
+        contracts = context.contracts[node] ?? []
+        walk = LocalWalk(context.dataplane, node: node)
+    }
+
+    /// Whether kube-proxy owes the sender a translation, and a packet from another port of it gets one.
+    mutating func translates(_ old: ConntrackTuple) -> Bool {
+        var new = old
+        // Not the entry's own port, so that the packet opens a connection.
+        new.sourcePort = 0
+        if let answer = answers[new] { return answer }
+        let answer = isTranslated(new)
+        answers[new] = answer
+        return answer
+    }
+
+    private mutating func isTranslated(_ asked: ConntrackTuple) -> Bool {
+        var packet = asked
+        packet.sourcePort = 40_000
+        let source = packet.source
+        for contract in contracts where contract.family == source.family {
+            guard let entry = contract.entry(to: packet.destination, packet.ipProtocol, port: packet.destinationPort)
+            else { continue }
+            let network = contract.network
+            let arrival: SourceArrival =
+                network.localAddresses.contains(source)
+                ? .host : network.ownPods.contains(source) ? .podDevice : .network
+            guard case .translated(let translation) = entry.outcome(from: source, arrival: arrival) else {
+                return false
+            }
+            switch arrival {
+            case .host: walk?.walk(packet)
+            case .podDevice: walk?.walk(packet, fromPod: source)
+            case .network: walk?.walkFromOutside(packet)
+            }
+            return (walk?.ends ?? []).contains { end in
+                translation.endpoints.contains(SocketAddress(end.tuple.destination, end.tuple.destinationPort))
+            }
+        }
+        return false
     }
 }
 
@@ -125,7 +184,7 @@ package struct UDPBlackhole: Check {
 private enum StaleUDP {
     static func findings(
         _ metadata: CheckMetadata, in context: CheckContext, message: String,
-        where isStale: (ConntrackEntry, Set<IPAddress>) -> Bool
+        where isStale: (_ node: String, ConntrackEntry, Set<IPAddress>) -> Bool
     ) -> [Finding] {
         context.snapshot.nodes.flatMap { node -> [Finding] in
             // Entries of IPVS are its own affair.
@@ -137,7 +196,7 @@ private enum StaleUDP {
                 guard let endpoints = ServiceEndpoints.endpoints(of: address, .udp, on: node.name, context) else {
                     return false
                 }
-                return isStale(entry, endpoints)
+                return isStale(node.name, entry, endpoints)
             }
             let groups = Dictionary(grouping: stale) {
                 [

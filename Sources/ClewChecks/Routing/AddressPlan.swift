@@ -152,7 +152,7 @@ package struct CIDROverlap: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.snapshot.nodes.compactMap { node -> Finding? in
+        context.clusterNodes.compactMap { node -> Finding? in
             let told = Self.localRanges(node.name, context)
             let services = context.snapshot.objects.services.flatMap(\.clusterIPs)
             let pods = context.snapshot.objects.nodes.flatMap(\.podCIDRs)

@@ -9,14 +9,31 @@ enum Remedies {
     /// Sets a kernel parameter now, and for the next start.
     static func sysctl(_ key: String, _ value: String, on node: String, was old: String?) -> FixCommand {
         FixCommand(
-            .node(node), "sysctl -w \(key)=\(value)", persist: persistSysctl(key, value),
-            undo: old.map { "sysctl -w \(key)=\($0)" })
+            .node(node), "sysctl -w \(name(key))=\(value)", persist: persistSysctl(key, value),
+            undo: old.map { "sysctl -w \(name(key))=\($0)" })
     }
+
+    /// The parameter's name as sysctl(8) takes it: with slashes where a device's name has a dot.
+    private static func name(_ key: String) -> String {
+        let parts = key.split(separator: ".").map(String.init)
+        guard parts.count > 5, parts[0] == "net", ["conf", "neigh"].contains(parts[2]) else { return key }
+        return (parts.prefix(3) + [parts[3..<parts.count - 1].joined(separator: "."), parts[parts.count - 1]])
+            .joined(separator: "/")
+    }
+
+    /// The file of Clew's own, which comes after all others.
+    static let sysctlFile = "/etc/sysctl.d/99-zz-clew-k8s.conf"
 
     /// Keeps a kernel parameter over a reboot, by a file that comes after all others.
     static func persistSysctl(_ key: String, _ value: String) -> String {
-        "printf '%s = %s\\n' \(key) \(value) >> /etc/sysctl.d/99-zz-clew-k8s.conf "
-            + "&& sysctl -p /etc/sysctl.d/99-zz-clew-k8s.conf"
+        // What was written before is taken out, so that the file holds the key once.
+        "touch \(sysctlFile) && \(forgetSysctl(key)) "
+            + "&& printf '%s = %s\\n' \(name(key)) \(value) >> \(sysctlFile) && sysctl -p \(sysctlFile)"
+    }
+
+    /// Takes a kernel parameter out of Clew's own file.
+    static func forgetSysctl(_ key: String) -> String {
+        "sed -i '\\#^\(name(key)) *=#d' \(sysctlFile)"
     }
 
     /// Has kube-proxy write its rules anew: they are never to be edited by hand.

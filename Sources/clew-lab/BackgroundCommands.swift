@@ -36,6 +36,8 @@ struct UpCommand: ParsableCommand {
         let (network, faults) = try options.chosen()
         var plan = ClusterPlan(families: network.families)
         plan.backend = options.rules
+        // What is found in a lab is to be what a fault has made.
+        plan.services = ServicePlan.healthy
         print(try LabHolder.start(lab.name, network, plan, faults), terminator: "")
     }
 }

@@ -89,7 +89,7 @@ private enum Persistence {
                 commands: [
                     FixCommand(
                         .node(node.name), Remedies.persistSysctl(key, "1"),
-                        undo: "sed -i '/^\(key) /d' /etc/sysctl.d/99-zz-clew-k8s.conf")
+                        undo: Remedies.forgetSysctl(key))
                 ])
             guard let last = settings.last else {
                 return Finding(

@@ -4,191 +4,182 @@ import ClewDiagnostics
 import ClewParsers
 import ClewSnapshot
 
-/// What `clew check` says of a broken network, and what the kernel says of its fix.
-package struct FixReport: Sendable {
-    package enum Kernel: String, Sendable {
-        /// It failed, worked with the commands, and failed again when they were undone.
-        case agrees
-        /// Some step ended otherwise; ``FixReport/notes`` say which.
-        case differs
-        /// The fix has no command that runs on a node, or no undo of one: there is nothing to try.
-        case notTried = "not tried"
-    }
-
-    package var network: String
-    package var fault: String
-    /// The rows of the catalogue that the fault stands for.
-    package var rows: [String]
-    /// The code of the first finding; `nil` where there is none.
-    package var first: String?
-    /// Codes of further findings at error, and of warnings.
-    package var others: [String] = []
-    /// Whether some fix of the first finding is proven by simulating it.
-    package var isProven = false
-    package var kernel = Kernel.notTried
-    package var notes: [String] = []
-
-    /// Whether the first finding is one of the fault's rows.
-    package var isNamed: Bool { first.map { rows.contains($0) } ?? false }
-    package var isGood: Bool { isNamed && isProven && kernel != .differs && others.isEmpty }
-
-    package static func table(_ reports: [FixReport]) -> String {
-        var rows = [["network", "fault", "row", "first", "also", "fix", "kernel"]]
-        rows += reports.map { report in
-            [
-                report.network, report.fault, report.rows.first ?? "-", report.first ?? "-",
-                report.others.isEmpty ? "-" : report.others.joined(separator: ","),
-                report.isProven ? "proven" : "-", report.kernel.rawValue,
-            ]
-        }
-        let widths = (0..<rows[0].count).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        var text = ""
-        for row in rows {
-            let cells = row.enumerated().map { column, cell in
-                cell + String(repeating: " ", count: widths[column] - cell.count)
-            }
-            text += cells.joined(separator: "  ").trimmingSuffix + "\n"
-        }
-        let faults = Set(reports.map(\.fault))
-        func count(_ isMeant: (FixReport) -> Bool) -> Int {
-            faults.count { fault in reports.contains { $0.fault == fault && isMeant($0) } }
-        }
-        text +=
-            "\(faults.count) faults: \(count(\.isNamed)) named first, \(count { $0.isNamed && $0.isProven }) with a proven fix, "
-            + "\(count { $0.isNamed && $0.kernel == .agrees }) fixed and broken again in the kernel\n"
-        return text
-    }
-}
-
-extension String {
-    fileprivate var trimmingSuffix: String {
-        var copy = self
-        while copy.hasSuffix(" ") { copy.removeLast() }
-        return copy
-    }
-}
-
-/// Breaks a network, lets `clew check` find it, and runs the commands of its fix on the nodes.
+/// Breaks a network or leaves it as it is, lets `clew check` look at it, and has the kernel judge its fix.
 package struct FixTrial {
     private let network: any LabNetwork
     private let backend: RuleBackend
-    /// `nil`: the network as it should be, of which nothing may be found.
-    private let fault: Fault?
+    /// None: the network as it should be, of which nothing may be found; two at once: both have to be found.
+    private let faults: [Fault]
 
-    package init(_ network: any LabNetwork, _ backend: RuleBackend, _ fault: Fault?) {
+    package init(_ network: any LabNetwork, _ backend: RuleBackend, _ faults: [Fault]) {
         self.network = network
         self.backend = backend
-        self.fault = fault
+        self.faults = faults
     }
 
     package func run() throws(SystemError) -> FixReport {
+        let clock = ContinuousClock()
+        let start = clock.now
         var plan = ClusterPlan(families: network.families)
         plan.backend = backend
         // One of the Services is wrong on purpose: here nothing may be found that no fault has made.
-        plan.services.removeAll { $0.name.name == "wrong-port" }
-        let lab = try Lab(network, plan: plan, faults: fault.map { [$0] } ?? [])
+        plan.services = ServicePlan.healthy
+        let lab = try Lab(network, plan: plan, faults: faults)
         let experiment = try Experiment(lab)
-        let rows = fault?.rows.map { String($0.dropFirst("CLEW-".count)) } ?? []
-        var report = FixReport(network: network.name, fault: fault?.name ?? "-", rows: rows)
-        let flows = try fault.map { fault throws(SystemError) in
-            try experiment.flows(
-                from: fault.example.from, to: fault.example.to, sourcePort: fault.sourcePort, via: fault.via,
-                size: fault.size)
+        var report = FixReport(network: network.name, backend: backend, faults: faults)
+        switch faults.count {
+        case 0: judgeHealthy(experiment, &report)
+        case 1: try judge(faults[0], experiment, &report)
+        default: try judgeTogether(experiment, &report)
         }
-        let asked = try flows.map { flows throws(SystemError) in try experiment.asked(flows) } ?? []
-        let run = CheckRun(CheckCatalogue.all, in: CheckContext(experiment.dataplane, asking: asked))
-        report.first = run.findings.first { $0.severity > .notice }?.check.code
-        // A fault may stand for several rows, and be told for each.
-        report.others = run.findings.filter { $0.severity > .notice }.dropFirst().map(\.check.code)
-            .filter { !rows.contains($0) }
-        for finding in run.findings.prefix(4) {
-            report.notes.append("\(finding.severity) \(finding.check.code) \(finding.subject) \(finding.message)")
-        }
-        guard let flow = flows?.first, let finding = run.findings.first(where: { $0.severity > .notice }) else {
-            return report
-        }
-        let proven = finding.fixes.first { if case .proven = $0.proof { true } else { false } }
-        report.isProven = proven != nil
-        for fix in finding.fixes { report.notes.append("fix: \(fix.title): \(Self.words(fix.proof))") }
-        guard let proven, report.isNamed else { return report }
-        try judge(proven, flow, lab, &report)
+        report.seconds = (clock.now - start).seconds
         return report
     }
 
-    private static func words(_ proof: FixProof) -> String {
-        switch proof {
-        case .notTried: "not tried"
-        case .proven(let change): "proven, \(change.repaired.count) repaired"
-        case .partly(_, let why): "partly: \(why)"
-        case .notProven(_, let why): "not proven: \(why)"
-        case .adviceOnly(let why): "advice: \(why)"
+    private static func findings(_ experiment: Experiment) -> [Finding] {
+        CheckRun(CheckCatalogue.all, in: CheckContext(experiment.dataplane)).findings
+    }
+
+    private static func note(_ findings: [Finding], in report: inout FixReport) {
+        for finding in findings.prefix(5) {
+            report.notes.append("\(finding.severity) \(finding.check.code) \(finding.subject) \(finding.message)")
         }
     }
 
-    // MARK: - The kernel
+    // MARK: - Healthy
 
-    /// How often a connection is tried: those that chance has a part in fail only sometimes.
-    private static let tries = 12
-
-    private func judge(_ fix: Fix, _ flow: ProbeFlow, _ lab: Lab, _ report: inout FixReport) throws(SystemError) {
-        let commands = fix.commands.filter { if case .node = $0.place { true } else { false } }
-        guard !commands.isEmpty, commands.count == fix.commands.count else {
-            report.notes.append("kernel: the fix is not made of commands for nodes alone")
-            return
-        }
-        guard commands.allSatisfy({ $0.undo != nil }) else {
-            report.notes.append("kernel: not every command has an undo")
-            return
-        }
-        try nameNamespaces(lab)
-        report.kernel = .differs
-        let before = try answered(flow, lab)
-        for command in commands { try run(command.command, at: command.place, lab, &report) }
-        let after = try answered(flow, lab)
-        // Run twice, a command must not do harm.
-        for command in commands { try run(command.command, at: command.place, lab, &report) }
-        let again = try answered(flow, lab)
-        for command in commands.reversed() { try run(command.undo ?? "", at: command.place, lab, &report) }
-        let undone = try answered(flow, lab)
-        report.notes.append(
-            "kernel: \(before) of \(Self.tries) answered before, \(after) with the fix, \(again) with it made twice, "
-                + "\(undone) with it undone")
-        if before < Self.tries, after == Self.tries, again == Self.tries, undone < Self.tries {
-            report.kernel = .agrees
+    private func judgeHealthy(_ experiment: Experiment, _ report: inout FixReport) {
+        let findings = Self.findings(experiment)
+        Self.note(findings, in: &report)
+        let loud = findings.filter { $0.severity > .notice }
+        report.first = loud.first?.check.code
+        report.others = loud.dropFirst().map(\.check.code)
+        for finding in loud {
+            report.complaints.append("healthy, and yet: \(finding.check.code) \(finding.subject) \(finding.message)")
         }
     }
 
-    private func answered(_ flow: ProbeFlow, _ lab: Lab) throws(SystemError) -> Int {
-        var run = ProbeRun()
-        run.watches = false
-        // A source port that is given can be used once at a time.
-        if flow.sourcePort != nil {
-            var count = 0
-            for _ in 0..<2 { count += try run.results([flow], in: lab).count { $0.outcome == .answered } }
-            return count == 2 ? Self.tries : count
+    // MARK: - One fault
+
+    private func judge(_ fault: Fault, _ experiment: Experiment, _ report: inout FixReport) throws(SystemError) {
+        let flows = try Self.flows(of: fault, experiment)
+        var findings = Self.findings(experiment)
+        var first = findings.first { $0.severity > .notice }
+        if first.map({ !fault.codes.contains($0.check.code) }) ?? true {
+            // What one client meets, or what the API asks for itself, shows by the question that this client has.
+            let context = CheckContext(experiment.dataplane, asking: try experiment.asked(flows))
+            let run = CheckRun(CheckCatalogue.all, in: context)
+            let asked = CheckReport(run, in: context, bundle: "", asked: context.asked(flows.count))
+            let touched = asked.entries.map(\.finding)
+            if first == nil || touched.first.map({ fault.codes.contains($0.check.code) }) ?? false {
+                report.wasAsked = true
+                findings = touched
+                first = touched.first
+            }
         }
-        let results = try run.results(Array(repeating: flow, count: Self.tries), in: lab)
-        return results.count { $0.outcome == .answered }
+        report.first = first?.check.code
+        Self.note(findings, in: &report)
+        let rest = findings.filter { $0.severity > .notice }.map(\.check.code)
+        // A fault may stand for several rows, and be told for each.
+        report.others = rest.filter { $0 != report.first && !fault.codes.contains($0) }
+        if !report.isNamed {
+            report.complaints.append(
+                "the first finding is \(report.first ?? "none"), not \(fault.codes.joined(separator: " or "))")
+        }
+        if !report.others.isEmpty {
+            report.complaints.append("also told: \(report.others.joined(separator: ", "))")
+        }
+        guard let first, report.isNamed, let flow = flows.first else { return }
+        try judge(first, fault, flow, experiment, &report)
     }
 
-    private func run(
-        _ command: String, at place: FixCommand.Place, _ lab: Lab, _ report: inout FixReport
+    private func judge(
+        _ finding: Finding, _ fault: Fault, _ flow: ProbeFlow, _ experiment: Experiment, _ report: inout FixReport
     ) throws(SystemError) {
-        guard case .node(let name) = place, let node = lab.node(name) else {
-            throw .unusable("no node for '\(command)'")
+        for fix in finding.fixes { report.notes.append("fix: \(fix.title): \(fix.proof.words)") }
+        let proven = finding.fixes.filter { if case .proven = $0.proof { true } else { false } }
+        report.proof = proven.isEmpty ? finding.fixes.first?.proof.status : "proven"
+        guard fault.mending != .byPeople else { return }
+        if proven.isEmpty { report.complaints.append("no fix is proven") }
+        guard let fix = proven.first(where: \.runsOnNodes) else {
+            if proven.contains(where: \.runsByKubectl) { report.kernel = .objects }
+            if fault.mending == .onNodes, !proven.isEmpty {
+                report.complaints.append("no proven fix is made of commands for nodes that can be undone")
+            }
+            return
         }
-        let result = try node.namespace.run(Command(["sh", "-c", command]))
-        if result.status != .exited(0) {
-            report.notes.append("\(name)# \(command): \(result.status): \(result.errorText)")
+        var judge = FixJudge(experiment.lab, flow)
+        let agrees = try judge.tries(finding, fix, of: experiment.snapshot)
+        report.kernel = agrees ? .agrees : .differs
+        report.notes += judge.notes
+        if !agrees { report.complaints.append("kernel: " + (judge.notes.last ?? "")) }
+    }
+
+    private static func flows(of fault: Fault, _ experiment: Experiment) throws(SystemError) -> [ProbeFlow] {
+        try experiment.flows(
+            from: fault.example.from, to: fault.example.to, sourcePort: fault.sourcePort, via: fault.via,
+            size: fault.size)
+    }
+
+    // MARK: - Two at once
+
+    /// Each is found, and no cause is told twice.
+    private func judgeTogether(_ experiment: Experiment, _ report: inout FixReport) throws(SystemError) {
+        let findings = Self.findings(experiment)
+        Self.note(findings, in: &report)
+        let loud = findings.filter { $0.severity > .notice }
+        report.first = loud.first?.check.code
+        report.others = loud.dropFirst().map(\.check.code)
+        for fault in faults {
+            let own = loud.filter { fault.codes.contains($0.check.code) }
+            if own.isEmpty {
+                report.complaints.append("\(fault.name) is not found: no \(fault.codes.joined(separator: " or "))")
+            }
+            if own.count(where: { $0.severity == .error }) > 1 {
+                let codes = own.map { "\($0.check.code) \($0.subject)" }.joined(separator: ", ")
+                report.complaints.append("\(fault.name) is told more than once: \(codes)")
+            }
+        }
+        let known = Set(faults.flatMap(\.codes))
+        let strange = loud.filter { !known.contains($0.check.code) }
+        if !strange.isEmpty {
+            report.complaints.append(
+                "told besides: \(strange.map { "\($0.check.code) \($0.subject)" }.joined(separator: ", "))")
+        }
+        let best = loud.map { finding in finding.fixes.first { $0.proof.status == "proven" } }
+        report.proof = best.allSatisfy { $0 != nil } ? "proven" : "\(best.count { $0 != nil }) of \(best.count)"
+    }
+}
+
+extension Fix {
+    /// Whether every command is for a node, and can be undone.
+    var runsOnNodes: Bool {
+        !commands.isEmpty
+            && commands.allSatisfy { command in
+                if case .node = command.place { command.undo != nil } else { false }
+            }
+    }
+
+    var runsByKubectl: Bool { commands.contains { $0.place == .workstation } }
+}
+
+extension FixProof {
+    /// `proven`, `partly`, `not proven`, `advice`, `not tried`.
+    var status: String {
+        switch self {
+        case .notTried: "not tried"
+        case .proven: "proven"
+        case .partly: "partly"
+        case .notProven: "not proven"
+        case .adviceOnly: "advice"
         }
     }
 
-    /// Gives pods' namespaces the names that `ip -n` knows them by, as container runtimes do.
-    private func nameNamespaces(_ lab: Lab) throws(SystemError) {
-        guard Isolation.isEntered else { return }
-        for pod in lab.pods {
-            let path = "/run/netns/\(pod.plan.namespaceName)"
-            _ = try Command(["sh", "-c", "touch \(path) && mount --bind \(pod.namespace.path) \(path)"]).run()
+    var words: String {
+        switch self {
+        case .notTried: status
+        case .proven(let change): "proven, \(change.repaired.count) repaired"
+        case .partly(_, let why), .notProven(_, let why), .adviceOnly(let why): "\(status): \(why)"
         }
     }
 }

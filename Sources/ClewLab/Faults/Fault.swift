@@ -1,5 +1,15 @@
 /// A way to break a network, with what it looks like from outside and what Clew must say.
 package struct Fault: Sendable {
+    /// Who can mend it.
+    package enum Mending: String, Sendable, Codable {
+        /// Commands on nodes: the kernel can judge them.
+        case onNodes
+        /// Edits of the API's objects, which the lab has no server for.
+        case inObjects
+        /// Nobody but the people of the program, or of the control plane: no command does.
+        case byPeople
+    }
+
     /// `bridge-nf-off`: what the command line calls it.
     package let name: String
     /// The rows of the catalogue of failures that it reproduces.
@@ -18,6 +28,7 @@ package struct Fault: Sendable {
     package let via: String?
     /// Bytes that request and answer of the example carry; 0 where any will do.
     package let size: Int
+    package let mending: Mending
     /// Whether the fault can exist in a network.
     package let canExist: @Sendable (any LabNetwork) -> Bool
     /// Changes what is built.
@@ -28,6 +39,7 @@ package struct Fault: Sendable {
     package init(
         _ name: String, rows: [String], symptom: String, client: Set<ClientSymptom>, mustSay: [String],
         example: (from: String, to: String), sourcePort: UInt16? = nil, via: String? = nil, size: Int = 0,
+        mending: Mending = .onNodes,
         in canExist: @escaping @Sendable (any LabNetwork) -> Bool = { _ in true },
         prepare: @escaping @Sendable (inout ClusterPlan) -> Void = { _ in },
         apply: @escaping @Sendable (Lab) throws(SystemError) -> Void = { _ throws(SystemError) in }
@@ -41,17 +53,22 @@ package struct Fault: Sendable {
         self.sourcePort = sourcePort
         self.via = via
         self.size = size
+        self.mending = mending
         self.canExist = canExist
         self.prepare = prepare
         self.apply = apply
     }
+
+    /// ``rows`` as checks name them: `BR001`.
+    package var codes: [String] { rows.map { $0.hasPrefix("CLEW-") ? String($0.dropFirst("CLEW-".count)) : $0 } }
 
     /// The same in fewer networks.
     func limited(to isPossible: @escaping @Sendable (any LabNetwork) -> Bool) -> Fault {
         let canExist = canExist
         return Fault(
             name, rows: rows, symptom: symptom, client: client, mustSay: mustSay, example: example,
-            sourcePort: sourcePort, via: via, size: size, in: { isPossible($0) && canExist($0) }, prepare: prepare,
+            sourcePort: sourcePort, via: via, size: size, mending: mending, in: { isPossible($0) && canExist($0) },
+            prepare: prepare,
             apply: apply)
     }
 }

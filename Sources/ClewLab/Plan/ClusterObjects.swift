@@ -88,7 +88,9 @@ package enum ClusterObjects {
         }
         let host = plan.node(pod.node)?.addresses.first?.description
         return object(
-            "v1", "Pod", pod.name, labels: [("app", pod.app)],
+            "v1", "Pod", pod.name,
+            labels: [("app", pod.app)]
+                + plan.services.filter { $0.members.contains(pod.name) }.map { ($0.label, "true") },
             [
                 (
                     "spec",
@@ -127,6 +129,7 @@ package enum ClusterObjects {
             ("sessionAffinity", .string(service.affinity == nil ? "None" : "ClientIP")),
             ("ports", .array(service.ports.map(port))),
         ]
+        if service.hasSelector { spec.append(("selector", .object([(service.label, .string("true"))]))) }
         if let seconds = service.affinity {
             spec.append(
                 ("sessionAffinityConfig", .object([("clientIP", .object([("timeoutSeconds", .number(seconds))]))])))
@@ -198,7 +201,8 @@ package enum ClusterObjects {
         switch endpoint {
         case .pod(let name): found = (plan.pod(name)?.address(family), plan.pod(name)?.node ?? "", name)
         case .host(let name): found = (plan.node(name)?.address(family), name, nil)
-        case .gone(let node, let address): found = (address.family == family ? address : nil, node, nil)
+        case .gone(let node, let address):
+            found = (address.family == family ? address : nil, node, NamespacedName("shop", "api-gone"))
         }
         guard let address = found.address else { return nil }
         var members: [(String, JSONValue)] = [

@@ -43,6 +43,10 @@ package struct ServicePlan: Sendable, Hashable {
     package var number: Int
     package var ports: [Port]
     package var endpoints: [Endpoint]
+    /// The pods that its selector means, whether or not an EndpointSlice lists them.
+    package let members: [NamespacedName]
+    /// What is not made of pods has no selector.
+    package var hasSelector: Bool { endpoints.allSatisfy { if case .host = $0 { false } else { true } } }
     package var externalTrafficPolicy: Policy = .cluster
     package var internalTrafficPolicy: Policy = .cluster
     /// Seconds; nil is no session affinity.
@@ -59,7 +63,11 @@ package struct ServicePlan: Sendable, Hashable {
         self.number = number
         self.ports = ports
         self.endpoints = endpoints
+        members = endpoints.compactMap { if case .pod(let name) = $0 { name } else { nil } }
     }
+
+    /// The label by which pods are meant.
+    package var label: String { "shop.example/\(name.name)" }
 
     package func with(_ change: (inout Self) -> Void) -> Self {
         var result = self
@@ -70,6 +78,9 @@ package struct ServicePlan: Sendable, Hashable {
 
 extension ServicePlan {
     private static func pods(_ names: String...) -> [Endpoint] { names.map { .pod(NamespacedName("shop", $0)) } }
+
+    /// Those that work where nothing is broken: the standard ones but `wrong-port`.
+    package static let healthy = standard.filter { $0.name.name != "wrong-port" }
 
     /// One Service for each way kube-proxy treats them.
     package static let standard: [ServicePlan] = [

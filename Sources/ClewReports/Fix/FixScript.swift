@@ -122,10 +122,14 @@ package struct FixScript: Sendable {
         return text.split(separator: "\n").map { repeatable(String($0)) }
     }
 
-    /// A command of iptables that adds or deletes one rule, made to do so once however often it is run.
+    /// What a command says that adds what is there, or deletes what is not, as it does when it is run again.
+    package static let nothingToDo = "nothing to do: it was done before"
+
+    /// A command that adds or deletes one thing, made to do so once however often it is run.
     static func repeatable(_ text: String) -> String {
         let words = text.split(separator: " ").map(String.init)
         let isPlain = !text.contains { "|;&".contains($0) }
+        if isPlain, complains(words) { return "\(text) || echo '\(nothingToDo)' >&2" }
         guard isPlain, let tool = words.first, tool.hasPrefix("iptables") || tool.hasPrefix("ip6tables"),
             let verb = words.firstIndex(where: { ["-A", "-I", "-D"].contains($0) }), verb + 2 < words.count
         else { return text }
@@ -136,6 +140,15 @@ package struct FixScript: Sendable {
         guard let start = text.firstRange(of: old) else { return text }
         let test = text[..<start.lowerBound] + "-C \(words[verb + 1])" + text[start.upperBound...] + " 2>/dev/null"
         return words[verb] == "-D" ? "! \(test) || \(text)" : "\(test) || \(text)"
+    }
+
+    /// Whether a command fails when what it wants is so already.
+    private static func complains(_ words: [String]) -> Bool {
+        switch words.first {
+        case "ip", "bridge": words.contains { ["add", "append", "del"].contains($0) }
+        case "conntrack": words.contains("-D")
+        default: false
+        }
     }
 
     private static let commands: Set<String> = [

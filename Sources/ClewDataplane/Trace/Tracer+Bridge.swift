@@ -91,6 +91,8 @@ extension Tracer {
         state.packet.hasBridgeInfo = true
         let before = state.packet.destination
         for passed in traverse(.prerouting, namespace, state) {
+            // The way before may have ended on another node.
+            move(to: namespace)
             if passed.packet.destination == before {
                 go(passed, bridge, from: entry, nextHop, namespace)
             } else {
@@ -148,7 +150,10 @@ extension Tracer {
     }
 
     private mutating func receiveFromBridge(_ state: WalkState, _ namespace: CompiledNamespace) {
-        for passed in traverse(.prerouting, namespace, state) { routeInput(passed, namespace) }
+        for passed in traverse(.prerouting, namespace, state) {
+            move(to: namespace)
+            routeInput(passed, namespace)
+        }
     }
 
     /// FORWARD and POSTROUTING as br_netfilter calls them: in and out are the bridge, `physdev` the ports.
@@ -171,6 +176,7 @@ extension Tracer {
             // `br_nf_post_routing` names no device the packet came in by.
             passed.packet.input = .none
             for passed in traverse(.postrouting, namespace, passed) {
+                move(to: namespace)
                 deliverOnBridge(confirmed(passed), bridge, nextHop, namespace)
             }
         }

@@ -70,7 +70,7 @@ extension Tracer {
             enter(host, state, towards: destination, sender: sender)
         case .pod(let node, _):
             guard let host = world.host(node), host.index != sender.index else {
-                leaveToUncollected(state, "\(gateway), though \(destination) is a pod of \(node) itself,", exit)
+                leaveToUncollected(state, "\(gateway), the way of \(node) to its own pod \(destination)", exit)
                 return
             }
             let route = route(to: destination, of: sender)

@@ -45,6 +45,8 @@ extension Tracer {
             return
         }
         for passed in traverse(.prerouting, namespace, state) {
+            // The way before may have ended on another node.
+            move(to: namespace)
             routeInput(passed, namespace)
         }
     }
@@ -119,7 +121,10 @@ extension Tracer {
     private mutating func forwardBlindly(_ state: WalkState, _ namespace: CompiledNamespace) {
         var state = state
         apply(.unknown, namespace, &state)
-        for passed in traverse(.forward, namespace, state) { leave(passed, .unknown, namespace) }
+        for passed in traverse(.forward, namespace, state) {
+            move(to: namespace)
+            leave(passed, .unknown, namespace)
+        }
     }
 
     /// Addresses that no setting lets in (`ip_route_input_slow`, `ip6_rcv_core`).
@@ -243,6 +248,7 @@ extension Tracer {
         state.packet.output = link
         state.nextHop = nextHop
         for passed in traverse(.forward, namespace, state) {
+            move(to: namespace)
             leave(passed, .out(link, nextHop: nextHop, mtu: mtu), namespace)
         }
     }
@@ -250,6 +256,7 @@ extension Tracer {
     /// `ip_local_deliver`: INPUT, then a tunnel or a socket.
     mutating func deliverLocally(_ state: WalkState, _ namespace: CompiledNamespace) {
         for passed in traverse(.input, namespace, state) {
+            move(to: namespace)
             var passed = confirmed(passed)
             if staysLocal {
                 leaveWalk(passed, .delivered)

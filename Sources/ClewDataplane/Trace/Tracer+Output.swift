@@ -29,6 +29,7 @@ extension Tracer {
             doubt("\(namespace.place) sends from \(source) only by a transparent socket: it is not its own", &state)
         }
         for (routed, way) in routeOutput(state, namespace, as: looked) {
+            move(to: namespace)
             sendOut(routed, way, namespace)
         }
     }
@@ -41,6 +42,8 @@ extension Tracer {
         state.isRerouted = false
         state.hasNoWay = false
         for passed in traverse(.output, namespace, state) {
+            // The way before may have ended on another node.
+            move(to: namespace)
             var passed = passed
             guard passed.isRerouted else {
                 leave(passed, way, namespace)
@@ -51,6 +54,7 @@ extension Tracer {
             passed.isRerouted = false
             for (rerouted, way) in routeOutput(passed, namespace, as: passed.rerouted) {
                 var rerouted = rerouted
+                move(to: namespace)
                 apply(way, namespace, &rerouted)
                 leave(rerouted, way, namespace)
             }
@@ -78,6 +82,7 @@ extension Tracer {
         switch way {
         case .local:
             for passed in traverse(.postrouting, namespace, state) {
+                move(to: namespace)
                 var passed = confirmed(passed)
                 passed.packet.input = namespace.loopback
                 passed.packet.output = .none
@@ -86,6 +91,7 @@ extension Tracer {
         case .out(let link, _, let routeMTU):
             guard fits(state, link, routeMTU, namespace) else { return }
             for passed in traverse(.postrouting, namespace, state) {
+                move(to: namespace)
                 transmit(confirmed(passed), on: link, of: namespace)
             }
         case .unknown:

@@ -5,6 +5,8 @@ package struct FixReport: Sendable, Codable {
     package enum Kernel: String, Sendable, Codable {
         /// It failed, worked with the printed commands, and failed again when they were undone.
         case agrees
+        /// It failed and worked with the commands, which nothing has to undo: entries that are forgotten.
+        case mended
         /// Some step ended otherwise; ``FixReport/notes`` say which.
         case differs
         /// The commands are kubectl's: there is no API server to run them.

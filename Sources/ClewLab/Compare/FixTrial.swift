@@ -65,14 +65,15 @@ package struct FixTrial {
         let flows = try Self.flows(of: fault, experiment)
         var findings = Self.findings(experiment)
         var first = findings.first { $0.severity > .notice }
-        if first.map({ !fault.codes.contains($0.check.code) }) ?? true {
+        let isNamed = first.map { fault.codes.contains($0.check.code) } ?? false
+        if !isNamed || fault.mending != .byPeople && first?.isMended == false {
             // What one client meets, or what the API asks for itself, shows by the question that this client has.
             let context = CheckContext(experiment.dataplane, asking: try experiment.asked(flows))
             let run = CheckRun(CheckCatalogue.all, in: context)
             let asked = CheckReport(run, in: context, bundle: "", asked: context.asked(flows.count))
             let touched = asked.entries.map(\.finding)
             if first == nil || touched.first.map({ fault.codes.contains($0.check.code) }) ?? false {
-                report.wasAsked = true
+                report.wasAsked = !isNamed
                 findings = touched
                 first = touched.first
             }
@@ -101,16 +102,16 @@ package struct FixTrial {
         report.proof = proven.isEmpty ? finding.fixes.first?.proof.status : "proven"
         guard fault.mending != .byPeople else { return }
         if proven.isEmpty { report.complaints.append("no fix is proven") }
-        guard let fix = proven.first(where: \.runsOnNodes) else {
+        guard let fix = proven.first(where: \.canBeUndone) ?? proven.first(where: \.runsOnNodes) else {
             if proven.contains(where: \.runsByKubectl) { report.kernel = .objects }
             if fault.mending == .onNodes, !proven.isEmpty {
-                report.complaints.append("no proven fix is made of commands for nodes that can be undone")
+                report.complaints.append("no proven fix is made of commands for nodes")
             }
             return
         }
         var judge = FixJudge(experiment.lab, flow)
         let agrees = try judge.tries(finding, fix, of: experiment.snapshot)
-        report.kernel = agrees ? .agrees : .differs
+        report.kernel = agrees ? (fix.canBeUndone ? .agrees : .mended) : .differs
         report.notes += judge.notes
         if !agrees { report.complaints.append("kernel: " + (judge.notes.last ?? "")) }
     }
@@ -151,14 +152,19 @@ package struct FixTrial {
     }
 }
 
+extension Finding {
+    /// Whether some fix of it is proven.
+    fileprivate var isMended: Bool { fixes.contains { $0.proof.status == "proven" } }
+}
+
 extension Fix {
-    /// Whether every command is for a node, and can be undone.
+    /// Whether every command is for a node.
     var runsOnNodes: Bool {
-        !commands.isEmpty
-            && commands.allSatisfy { command in
-                if case .node = command.place { command.undo != nil } else { false }
-            }
+        !commands.isEmpty && commands.allSatisfy { if case .node = $0.place { true } else { false } }
     }
+
+    /// Whether every command is for a node, and can be undone.
+    var canBeUndone: Bool { runsOnNodes && commands.allSatisfy { $0.undo != nil } }
 
     var runsByKubectl: Bool { commands.contains { $0.place == .workstation } }
 }

@@ -2,7 +2,7 @@ package import ClewNet
 package import ClewSnapshot
 
 /// Which of the kernel's two iptables a node's rules are put into.
-package enum RuleBackend: String, Sendable, Hashable, CaseIterable {
+package enum RuleBackend: String, Sendable, Hashable, CaseIterable, Codable {
     case nft, legacy
 
     /// `iptables-legacy-restore`, `ip6tables-nft-save` and the like.

@@ -1,6 +1,7 @@
 import ClewBundle
 import ClewDataplane
 import ClewDiagnostics
+import ClewIntent
 import ClewNet
 import ClewSnapshot
 
@@ -16,6 +17,16 @@ struct LostWay {
                 let step = hop.steps.last(where: { $0.kind == .route })
             else { continue }
             return (node, step)
+        }
+        return nil
+    }
+
+    /// The pod's address that it was for, though it is wrapped in another packet.
+    func podDestination(in context: CheckContext) -> IPAddress? {
+        for hop in hops.reversed() {
+            for step in hop.steps.reversed() where context.nodeOfPod(step.tuple.destination) != nil {
+                return step.tuple.destination
+            }
         }
         return nil
     }
@@ -66,6 +77,39 @@ extension CheckContext {
         all += snapshot.nodes.flatMap { $0.proxyConfiguration?.clusterCIDRs ?? [] }.map(\.network)
         let own = Set(all.filter { $0.family == family })
         return own.filter { one in !own.contains { $0 != one && $0.contains(one) } }.sorted()
+    }
+
+    /// The pods' networks for a firewall's rules: few of them, where one network holds the pods of many nodes and
+    /// nothing else that is known.
+    func acceptedPodNetworks(_ family: AddressFamily) -> [IPPrefix] {
+        let own = podNetworks(family)
+        guard own.count > 2 else { return own }
+        let told = proxies.values.flatMap { proxy -> [IPPrefix] in
+            if case .sources(let prefixes) = proxy.parameters.localDetection { return prefixes }
+            return []
+        }.filter { $0.family == family }.map(\.network)
+        var candidates: [IPPrefix] = Set(told).sorted { a, b in a.length == b.length ? a < b : a.length > b.length }
+        if let common = Self.common(own) { candidates.append(common) }
+        let wide = candidates.first { wide in own.allSatisfy { wide.contains($0) } && !holdsOthers(wide) }
+        return wide.map { [$0] } ?? own
+    }
+
+    /// The smallest network that holds all of these.
+    private static func common(_ networks: [IPPrefix]) -> IPPrefix? {
+        guard var result = networks.first else { return nil }
+        while !networks.allSatisfy({ result.contains($0) }) {
+            guard result.length > 8, let wider = IPPrefix(result.address, length: result.length - 1)?.network else {
+                return nil
+            }
+            result = wider
+        }
+        return result
+    }
+
+    /// Whether a network holds nodes or Services too.
+    private func holdsOthers(_ network: IPPrefix) -> Bool {
+        snapshot.objects.nodes.flatMap(\.internalIPs).contains { network.contains($0) }
+            || snapshot.objects.services.flatMap(\.clusterIPs).contains { network.contains($0) }
     }
 
     /// The groups of a node, one finding's worth each, in the order of names.

@@ -73,7 +73,7 @@ enum Remedies {
                 ruleSet.backend != .native, let family = ruleSet.tables.first?.family
             else { continue }
             let table = EditedTable(node: node, family: family, table: "filter", backend: ruleSet.backend)
-            var ranges = context.podNetworks(family == .ipv6 ? .ipv6 : .ipv4)
+            var ranges = context.acceptedPodNetworks(family == .ipv6 ? .ipv6 : .ipv4)
             if ranges.isEmpty { ranges = context.bridgedNetworks(family == .ipv6 ? .ipv6 : .ipv4) }
             for range in ranges {
                 for direction in ["-s", "-d"] {

@@ -64,14 +64,32 @@ package struct CheckContext: Sendable {
             let node = snapshot.nodes[number]
             let others = snapshot.nodes.filter { $0.name != node.name }
             let inferred = InferredParameters(of: node, in: snapshot.objects, otherNodes: others)
+            let parameters = withPods(inferred.parameters, snapshot.objects)
             return AddressFamily.allCases.map { family in
                 ServiceContract(
-                    snapshot.objects, family: family, for: inferred.parameters,
+                    snapshot.objects, family: family, for: parameters,
                     network: NodeNetwork(
                         node: node.name, objects: snapshot.objects, links: node.host.links, family: family))
             }
         }
         return Dictionary(zip(snapshot.nodes.map(\.name), all), uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What kube-proxy owes with pods taken for pods: where it was told networks that leave the node's own ones out, it
+    /// is the nodes' ranges that count.
+    private static func withPods(_ parameters: ProxyParameters, _ objects: KubernetesObjects) -> ProxyParameters {
+        guard case .sources(let prefixes) = parameters.localDetection,
+            let own = objects.nodes.first(where: { $0.name == parameters.nodeName })?.podCIDRs
+        else { return parameters }
+        let missing = Set(
+            own.filter { range in
+                prefixes.contains { $0.family == range.family } && !prefixes.contains { $0.contains(range.address) }
+            }.map(\.family))
+        guard !missing.isEmpty else { return parameters }
+        var parameters = parameters
+        let ranges = objects.nodes.flatMap(\.podCIDRs).filter { missing.contains($0.family) }.map(\.network)
+        parameters.localDetection = .sources(prefixes.filter { !missing.contains($0.family) } + Set(ranges).sorted())
+        return parameters
     }
 
     package func service(_ name: NamespacedName) -> Service? {

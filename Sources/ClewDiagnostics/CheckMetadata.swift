@@ -47,6 +47,7 @@ package enum CheckGroup: String, Sendable, Hashable, CaseIterable {
     case routing = "RTE"
     case bridge = "BR"
     case firewall = "FW"
+    case policy = "POL"
     case conntrack = "CT"
     case flannel = "FLN"
     case calico = "CAL"

@@ -32,13 +32,15 @@ package struct CheckRun: Sendable {
         let folded = filter.kept(CauseOrder.folded(found), in: context)
         let prover = FixProver(context)
         findings = timings.measure("trying fixes") {
-            folded.map { finding in
+            let tried = folded.map { finding in
                 var finding = finding
                 for index in finding.fixes.indices {
                     finding.fixes[index].proof = prover.proof(of: finding.fixes[index], for: finding)
                 }
                 return finding
             }
+            let hidden = HiddenCauses(checks, context, prover).added(to: tried)
+            return RepairedTogether.folded(filter.kept(hidden, in: context), in: context.survey)
         }
         timings.explain("\(folded.reduce(0) { $0 + $1.fixes.count { !$0.edits.isEmpty } }) fixes")
         findings.sort(by: Self.isWorse)
@@ -56,7 +58,8 @@ package struct CheckRun: Sendable {
     private static func isWorse(_ a: Finding, _ b: Finding) -> Bool {
         if a.severity != b.severity { return a.severity > b.severity }
         if a.confidence != b.confidence { return a.confidence > b.confidence }
-        let (first, second) = (a.affected?.count ?? 0, b.affected?.count ?? 0)
+        // What the API itself asks to refuse counts where nothing is broken.
+        let (first, second) = (a.affected?.count ?? a.refuses.count, b.affected?.count ?? b.refuses.count)
         if first != second { return first > second }
         return a.check.code == b.check.code ? a.subject < b.subject : a.check.code < b.check.code
     }
@@ -130,6 +133,7 @@ enum CauseOrder {
         case .kernel: 0
         case .bridge: 10
         case .firewall: 20
+        case .policy: 28
         case .flannel, .calico: 30
         case .routing: 40
         case .conntrack: 50

@@ -96,6 +96,8 @@ package struct Finding: Sendable {
     package var fixes: [Fix]
     /// The failures of the survey that it explains (``LostConnections/id``).
     package var explains: [Int]
+    /// Connections of the survey that the API itself asks to refuse, and does because of this.
+    package var refuses: [Int] = []
     /// Findings that are there because of this one.
     package var consequences: [Finding]
 

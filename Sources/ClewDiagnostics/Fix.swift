@@ -54,6 +54,8 @@ package enum FixProof: Sendable {
 package struct SurveyChange: Sendable {
     /// They failed or could not be told, and work now.
     package var repaired: [TracedConnection]
+    /// Their places in the survey.
+    package var repairedNumbers: Set<Int> = []
     /// They worked and do no more, as they are after the edit.
     package var broken: [TracedConnection]
     /// They do not work before and after.

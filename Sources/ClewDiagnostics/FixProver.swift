@@ -22,7 +22,7 @@ package struct FixProver: Sendable {
         } catch {
             return .notProven(nil, because: error.message)
         }
-        let broken = Set(finding.explains.flatMap { before.lost[$0].connections })
+        let broken = Set(finding.explains.flatMap { before.lost[$0].connections } + finding.refuses)
         return verdict(before.change(to: survey(of: edited, fix.edits), hopedFor: broken), hopedFor: broken.count)
     }
 

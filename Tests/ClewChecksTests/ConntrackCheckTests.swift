@@ -52,6 +52,13 @@ import Testing
             + "src=\(answers) dst=10.244.1.5 sport=8080 dport=40000 mark=0 use=1\n"
     }
 
+    private static func raw(_ bundle: inout EditableBundle, _ rule: String) {
+        bundle.replace(
+            "*mangle",
+            with: "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING \(rule)\nCOMMIT\n*mangle",
+            in: rules)
+    }
+
     private static func makeUDP(_ bundle: inout EditableBundle) {
         bundle.replace(
             "      protocol: TCP\n      targetPort: 8080", with: "      protocol: UDP\n      targetPort: 8080",
@@ -104,6 +111,8 @@ import Testing
         },
         fires("CT012", "all ports to one place") { $0[table] = portEntries(52_000) },
         isQuiet("CT012", "half of them") { $0[table] = portEntries(30_000) },
+        fires("CT013", "the Services' range is not tracked") { raw(&$0, "-d 10.96.0.0/12 -j CT --notrack") },
+        isQuiet("CT013", "what is no Service's is not tracked") { raw(&$0, "-d 169.254.20.10/32 -j CT --notrack") },
         fires("CT015", "no program") {
             $0.append(
                 "error looking for path of conntrack: exec: \"conntrack\": executable file not found in $PATH",

@@ -77,7 +77,22 @@ import Testing
         .quiet("FW009", "OUTPUT drops what is for others") {
             $0.insertRule("-d 172.30.0.0/16 -j DROP", chain: "OUTPUT", on: "worker-a")
         },
+        .fires("POL001", "a policy lets in none of those who ask") { policy(&$0, of: "10.244.1.6", "10.244.9.9") },
+        .quiet("POL001", "a policy of a pod that nobody asks") { policy(&$0, of: "10.244.1.99", "10.244.9.9") },
     ]
+
+    /// A policy as kube-router shapes it: a chain a pod, and a set of those who may.
+    private static func policy(_ files: inout BundleFiles, of pod: String, _ allowed: String...) {
+        files.replace(
+            ":FLANNEL-FWD - [0:0]", ":FLANNEL-FWD - [0:0]\n:KUBE-POD-FW-API - [0:0]",
+            in: "nodes/worker-a/iptables-save.txt")
+        files.insertRule("-m set ! --match-set KUBE-SRC-API src -j DROP", chain: "KUBE-POD-FW-API", on: "worker-a")
+        files.insertRule(
+            "-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN", chain: "KUBE-POD-FW-API", on: "worker-a")
+        files.insertRule("-d \(pod)/32 -j KUBE-POD-FW-API", chain: "FORWARD", on: "worker-a")
+        let set = ["create KUBE-SRC-API hash:ip family inet hashsize 1024 maxelem 65536"]
+        files.add("ipset-save.txt", (set + allowed.map { "add KUBE-SRC-API \($0)" }).joined(separator: "\n"))
+    }
 
     private static func legacy(_ policy: String) -> String {
         """

@@ -1,4 +1,5 @@
 import ClewDiagnostics
+import Foundation
 import Testing
 
 /// Settings and limits of a node's kernel.
@@ -122,4 +123,36 @@ import Testing
     }
 
     @Test(arguments: cases) func kernel(_ test: CheckCase) { test.check() }
+}
+
+/// What keeps a setting over a reboot is a line in a file, however often it is written.
+@Suite struct PersistenceCommandTests {
+    /// Runs a command with Clew's file in another place, and `sysctl` replaced.
+    private func run(_ command: String, _ file: String) throws -> Int32 {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        let text = command.replacing("/etc/sysctl.d/99-zz-clew-k8s.conf", with: file).replacing(
+            "sysctl -p", with: "test -f")
+        process.arguments = ["-c", text]
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    @Test func aSettingIsWrittenOnce() throws {
+        let run = CheckCase.fires("SYS003", "a device with a dot in its name does not forward") {
+            $0.replace(
+                "net.ipv4.conf.cni0.forwarding = 1", "net.ipv4.conf.cni0.forwarding = 0",
+                in: "nodes/worker-b/sysctl.txt")
+        }.run()
+        let command = try #require(run.findings.first { $0.check.code == "SYS003" }?.fixes.first?.commands.first)
+        let persist = try #require(command.persist)
+        let file = NSTemporaryDirectory() + "clew-persist-\(UUID().uuidString).conf"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try "net.ipv4.ip_forward = 1\n".write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(try self.run(persist, file) == 0)
+        #expect(try self.run(persist, file) == 0)
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        #expect(text == "net.ipv4.ip_forward = 1\nnet.ipv4.conf.cni0.forwarding = 1\n")
+    }
 }

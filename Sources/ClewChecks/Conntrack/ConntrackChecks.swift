@@ -14,6 +14,7 @@ extension CheckCatalogue {
         InvalidReset(),
         KubeProxyOverridesMax(),
         SNATPortExhaustion(),
+        NoTrackRule(),
         ConntrackMissing(),
     ]
 }

@@ -210,6 +210,20 @@ private enum StaleUDP {
         }
     }
 
+    /// Connections that somebody asks about with the source port of an entry.
+    private static func lost(of entries: [ConntrackEntry], _ context: CheckContext) -> [Int] {
+        context.lost { group in
+            group.connections.allSatisfy { index in
+                let flow = context.survey.connections[index].flow
+                return entries.contains {
+                    flow.sourcePort == $0.original.sourcePort && flow.destination == $0.original.destination
+                        && flow.destinationPort == $0.original.destinationPort
+                        && (flow.source == nil || flow.source == $0.original.source)
+                }
+            }
+        }.map(\.id)
+    }
+
     private static func finding(
         _ metadata: CheckMetadata, _ node: String, _ address: SocketAddress, _ real: SocketAddress,
         _ entries: [ConntrackEntry], _ message: String, _ context: CheckContext
@@ -229,7 +243,7 @@ private enum StaleUDP {
                 Fix(
                     "forget these connections", edits: entries.map { .deleteConnection(node: node, $0) },
                     commands: [FixCommand(.node(node), command)])
-            ])
+            ], explains: lost(of: entries, context))
     }
 }
 

@@ -91,7 +91,9 @@ package struct FirewalldActive: Check {
             if let state, state.state == "active" {
                 evidence.append(.line(node: node, state.source, text: "firewalld \(state.state)"))
             }
-            let networks = (context.podNetworks(.ipv4) + context.podNetworks(.ipv6)).map { "--add-source=\($0)" }
+            let networks = (context.acceptedPodNetworks(.ipv4) + context.acceptedPodNetworks(.ipv6)).map {
+                "--add-source=\($0)"
+            }
             let sources = networks.joined(separator: " ")
             return Finding(
                 Self.metadata, on: .node(node), .proven,
@@ -187,9 +189,9 @@ private struct BlockingRule {
     let group: LostConnections
     let chain: String
 
-    init?(_ group: LostConnections) {
+    init?(_ group: LostConnections, _ context: CheckContext) {
         // What wraps pods' packets is judged with the overlay.
-        guard !group.isTunnelled else { return nil }
+        guard !group.isOfTunnel(context) else { return nil }
         switch group.decision?.cause {
         case .rule(let table, let chain):
             guard table != "kube-proxy" else { return nil }
@@ -212,7 +214,7 @@ private struct BlockingRule {
     static func findings(
         _ metadata: CheckMetadata, in context: CheckContext, where isMeant: (BlockingRule) -> Bool
     ) -> [Finding] {
-        let found = context.survey.lost.compactMap(BlockingRule.init).filter(isMeant)
+        let found = context.survey.lost.compactMap { BlockingRule($0, context) }.filter(isMeant)
         return found.indices.compactMap { index in
             // Requests and answers that one rule loses are one finding.
             let same = found.filter { $0.group.decision == found[index].group.decision }
@@ -256,7 +258,7 @@ private struct BlockingRule {
                 let source = context.nodeNetwork(of: tuple.source, on: node)
                 rules = ["-s \(source) -p \(word) -m \(word) --dport \(tuple.destinationPort) -j ACCEPT"]
             } else if base != "INPUT" {
-                rules = context.podNetworks(tuple.source.family).flatMap {
+                rules = context.acceptedPodNetworks(tuple.source.family).flatMap {
                     ["-s \($0) -j ACCEPT", "-d \($0) -j ACCEPT"]
                 }
             }

@@ -11,5 +11,6 @@ extension CheckCatalogue {
         LegacyOnlyDrop(),
         DropRule(),
         OutputBlock(),
+        PolicyDrops(),
     ]
 }

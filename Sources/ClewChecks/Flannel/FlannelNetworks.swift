@@ -196,6 +196,64 @@ package struct VtepMACMismatch: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
+        var lost = Self.lost(in: context)
+        let published = Self.published(in: context).map { finding in
+            guard case .node(let name) = finding.subject, let groups = lost.removeValue(forKey: name) else {
+                return finding
+            }
+            var finding = finding
+            finding.explains = groups.map(\.id)
+            finding.fixes = [Self.repair(name, context)].compactMap(\.self) + finding.fixes
+            return finding
+        }
+        return published
+            + lost.sorted { $0.key < $1.key }.map { name, groups in
+                Finding(
+                    Self.metadata, on: .node(name), .proven,
+                    message: "gets frames for another hardware address than its tunnel device has",
+                    cause: groups.first?.reason, evidence: groups.map(\.evidence),
+                    fixes: [
+                        Self.repair(name, context),
+                        Fix("have flannel publish the address anew", commands: [FlannelNode.restart(on: name)]),
+                    ].compactMap(\.self), explains: groups.map(\.id))
+            }
+    }
+
+    /// What is lost on its way to a node, though it arrives there, and what the node cannot send for the same reason.
+    private static func lost(in context: CheckContext) -> [String: [LostConnections]] {
+        var found: [String: [LostConnections]] = [:]
+        for group in context.lost({ $0.decision?.cause == .wrongAddress }) {
+            guard let node = group.node, let way = context.way(of: group),
+                way.hops.contains(where: { $0.encapsulation > 0 }), let destination = way.podDestination(in: context),
+                context.nodeOfPod(destination) == node
+            else { continue }
+            found[node, default: []].append(group)
+        }
+        for node in found.keys {
+            found[node]? += context.lost {
+                // A device that gets another address forgets its neighbours.
+                $0.node == node && ($0.decision?.cause == .noNeighbor || $0.decision?.cause == .noForwardingEntry)
+            }
+        }
+        return found
+    }
+
+    /// Entries for the address that the device has now, on all nodes.
+    private static func repair(_ node: String, _ context: CheckContext) -> Fix? {
+        let peers = context.peers(of: node)
+        var repair = PeerRepair.all(of: node, towards: peers, context)
+        for peer in peers {
+            let other = PeerRepair.all(of: peer, towards: [node], context)
+            repair.edits += other.edits
+            repair.commands += other.commands
+        }
+        guard !repair.edits.isEmpty else { return nil }
+        return Fix(
+            "write the entries for the address that it has, until flannel does", edits: repair.edits,
+            commands: repair.commands)
+    }
+
+    private static func published(in context: CheckContext) -> [Finding] {
         FlannelNode.all(in: context).compactMap { node in
             guard let data = node.object?.annotations[FlannelNode.prefix + "backend-data"],
                 let text = FlannelNode.field("VtepMAC", in: data), let link = node.tunnel, let mac = link.mac,

@@ -42,7 +42,7 @@ package struct MasqueradeMissing: Check {
         context.proxyFaults(.masqueradeMissing).map { fault in
             ProxyFinding.make(
                 Self.metadata, fault, context, severity: fault.explains.isEmpty ? .warning : .error,
-                message: "does not masquerade what has to come back through it: \(ProxyFinding.list(fault.services))",
+                message: "does not masquerade what has to come back through it",
                 cause: "\(fault.first.cause.place): \(fault.first.cause.text)")
         }
     }

@@ -26,7 +26,8 @@ struct LossProbe: Sendable {
     var isLostToOthers: Bool {
         switch group.decision?.cause {
         case .policy, .forwardingOff, .refusingRoute, .hairpinOff, .bridgePortBlocked, .skipsConntrack: true
-        case .rule(let table, let chain): !chain.hasPrefix("KUBE-") && table != "kube-proxy"
+        case .rule(let table, let chain):
+            (!chain.hasPrefix("KUBE-") || PolicyDrops.isPolicy(chain: chain)) && table != "kube-proxy"
         default: false
         }
     }

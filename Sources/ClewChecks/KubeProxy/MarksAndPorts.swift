@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewDataplane
 package import ClewDiagnostics
 import ClewIntent
 import ClewNet
@@ -26,6 +27,7 @@ package struct LocalhostNodePort: Check {
                 let sysctl = node.host.sysctls[key], sysctl.value == "0",
                 !Self.isSetForLoopback(node)
             else { return nil }
+            let lost = context.lost { $0.decision?.cause == .routeLocalnet && $0.node == node.name }
             return Finding(
                 Self.metadata, on: .node(node.name), .proven, message: "does not serve NodePorts at 127.0.0.1",
                 evidence: [.line(node: node.name, sysctl.source, text: "\(key) = 0")],
@@ -34,7 +36,7 @@ package struct LocalhostNodePort: Check {
                         "route 127.0.0.0/8 on \(node.name), knowing that kube-proxy's KUBE-FIREWALL has to guard it",
                         edits: [.setSysctl(.host(node: node.name), key: key, value: "1")],
                         commands: [Remedies.sysctl(key, "1", on: node.name, was: "0")])
-                ])
+                ], explains: lost.map(\.id))
         }
     }
 

@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewDataplane
 package import ClewDiagnostics
 import ClewIntent
 import ClewNet
@@ -7,7 +8,7 @@ import ClewSnapshot
 /// kube-proxy's idea of which addresses are pods' is wrong.
 package struct ClusterCIDRWrong: Check {
     package static let metadata = CheckMetadata(
-        code: "KPX010", name: "cluster-cidr-wrong", group: .kubeProxy, severity: .warning,
+        code: "KPX010", name: "cluster-cidr-wrong", group: .kubeProxy, severity: .error,
         finds: "kube-proxy takes pods of the cluster for strangers: they are not in the networks it knows as pods'.",
         matters: "Pods lose their address on the way to Services, and traffic policies treat them as outsiders.",
         confirm: [
@@ -37,8 +38,10 @@ package struct ClusterCIDRWrong: Check {
         return groups.map { group in
             let networks = group.prefixes.map(\.description).joined(separator: ", ")
             let pod = group.pods[0]
+            let lost = context.lost { Self.isLost($0, as: group.prefixes, on: group.nodes, context) }
             return Finding(
                 Self.metadata, on: group.nodes.count == 1 ? .node(group.nodes[0]) : .cluster, .proven,
+                severity: lost.isEmpty ? .warning : .error,
                 message: "kube-proxy knows \(networks) as the pods' networks, and pod \(pod.name) is "
                     + "\(pod.addresses.first.map(\.description) ?? "elsewhere")",
                 evidence: [
@@ -47,7 +50,22 @@ package struct ClusterCIDRWrong: Check {
                         object: "Pod \(pod.name)", path: "status.podIP",
                         value: pod.addresses.first.map(\.description) ?? "", pod.source),
                 ],
-                fixes: ClusterCIDRFix.fixes(group.nodes, context))
+                fixes: ClusterCIDRFix.fixes(group.nodes, context), explains: lost.map(\.id))
+        }
+    }
+
+    /// Whether kube-proxy's rules drop connections of pods that pass for strangers.
+    private static func isLost(
+        _ group: LostConnections, as prefixes: [IPPrefix], on nodes: [String], _ context: CheckContext
+    ) -> Bool {
+        guard case .rule(_, let chain) = group.decision?.cause, chain.hasPrefix("KUBE-"),
+            !PolicyDrops.isPolicy(chain: chain)
+        else { return false }
+        return group.connections.allSatisfy { index in
+            guard case .pod(let node, let address, _) = context.survey.connections[index].flow.origin else {
+                return false
+            }
+            return nodes.contains(node) && !prefixes.contains { $0.contains(address) }
         }
     }
 
@@ -74,7 +92,23 @@ enum ClusterCIDRFix {
             parameters.localDetection = .sources(own.podCIDRs)
             return .rewriteProxyRules(node: name, parameters)
         }
-        return [
+        return told(nodes, edits) + [byHand(edits, context)].compactMap(\.self)
+    }
+
+    /// What such a kube-proxy would write, on all nodes.
+    private static func byHand(_ edits: [SnapshotEdit], _ context: CheckContext) -> Fix? {
+        var commands: [FixCommand] = []
+        var title = ""
+        for case .rewriteProxyRules(let node, let parameters) in edits {
+            guard let fix = HandWrittenRules.fix(on: node, parameters, context) else { return nil }
+            commands += fix.commands
+            title = fix.title
+        }
+        return commands.isEmpty ? nil : Fix(title, edits: edits, commands: commands)
+    }
+
+    private static func told(_ nodes: [String], _ edits: [SnapshotEdit]) -> [Fix] {
+        [
             Fix(
                 "have kube-proxy tell pods by their node's podCIDR", edits: edits.count == nodes.count ? edits : [],
                 commands: [

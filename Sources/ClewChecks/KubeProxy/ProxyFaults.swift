@@ -145,7 +145,9 @@ private struct ProxyFaultFinder {
         if group.kinds.contains(where: Self.isMasquerade) { return masquerade(group) }
         // nftables mode refuses what is sent to a Service's address and is in no map.
         if chain(group) == "cluster-ips-check" { return .entryMissing }
-        if group.kinds.contains(.notAskedReject) || group.kinds.contains(.notAskedDrop) {
+        // What a chain leads nowhere is dropped or refused later, by no rule that is there for it.
+        let isChain = group.cause.kind == .lacking && isOfOneService(group)
+        if !isChain, group.kinds.contains(.notAskedReject) || group.kinds.contains(.notAskedDrop) {
             return isOfProxy(group) ? .staleReject : nil
         }
         if group.kinds.contains(.extraEndpoint) { return .deadEndpoint }
@@ -176,7 +178,8 @@ private struct ProxyFaultFinder {
     }
 
     private func isOfProxy(_ group: CauseGroup) -> Bool {
-        chain(group).hasPrefix("KUBE-") || group.cause.place.hasPrefix("kube-proxy ")
+        chain(group).hasPrefix("KUBE-") && !PolicyDrops.isPolicy(chain: chain(group))
+            || group.cause.place.hasPrefix("kube-proxy ")
     }
 
     private func isOfOneService(_ group: CauseGroup) -> Bool {
@@ -187,21 +190,32 @@ private struct ProxyFaultFinder {
         .contains { chain(group).hasPrefix($0) }
     }
 
-    private func baseChain(_ group: CauseGroup) -> ProxyFault.Kind {
-        if group.kinds.contains(where: Self.isMasquerade), hasJump(from: "POSTROUTING") { return .masqueradeMissing }
-        return context.hasProxyRules(node) ? .jumpMissing : .entryMissing
+    private func baseChain(_ group: CauseGroup) -> ProxyFault.Kind? {
+        let chain = chain(group)
+        if group.kinds.contains(where: Self.isMasquerade),
+            hasJump("nat", from: "POSTROUTING", group.cause.source.artifact)
+        {
+            return .masqueradeMissing
+        }
+        guard context.hasProxyRules(node) else { return .entryMissing }
+        // Where the jump is there, what comes before it decides: routes, other tables.
+        let table = group.cause.place.split(separator: " ").first.map(String.init) ?? "nat"
+        return hasJump(table, from: chain, group.cause.source.artifact) ? nil : .jumpMissing
     }
 
-    /// Whether a base chain of nat jumps to one of kube-proxy's.
-    private func hasJump(from name: String) -> Bool {
+    /// Whether a base chain jumps to one of kube-proxy's.
+    private func hasJump(_ table: String, from name: String, _ artifact: ArtifactID) -> Bool {
         node.host.ruleSets.contains { rules in
-            rules.chains.contains { chain in
-                guard chain.base?.type == .nat, rules.string(chain.name) == name else { return false }
-                return rules.rules[Int(chain.firstRule)..<Int(chain.firstRule + chain.ruleCount)].contains { rule in
-                    guard case .jump(let target) = rule.target else { return false }
-                    return rules.name(of: target).hasPrefix("KUBE-")
+            rules.artifact == artifact
+                && rules.chains.contains { chain in
+                    guard chain.base != nil, rules.string(chain.name) == name,
+                        rules.tables[Int(chain.table.rawValue)].name == table
+                    else { return false }
+                    return rules.rules[Int(chain.firstRule)..<Int(chain.firstRule + chain.ruleCount)].contains { rule in
+                        guard case .jump(let target) = rule.target else { return false }
+                        return rules.name(of: target).hasPrefix("KUBE-")
+                    }
                 }
-            }
         }
     }
 
@@ -224,7 +238,10 @@ private struct ProxyFaultFinder {
         // nft's JSON is one line: chain and Service have to fit too.
         let isDecisive = probe.group.decision?.source == group.cause.source && probe.group.node == node.name
         if isDecisive, probe.services.isSubset(of: group.services) { return true }
-        guard !probe.isLostToOthers else { return false }
+        // What nobody has may well be refused by a route.
+        let leadsAstray = [.foreignRule, .deadEndpoint, .foreignMasquerade].contains(kind)
+        let isRefused = leadsAstray && probe.group.decision?.cause == .refusingRoute
+        guard !probe.isLostToOthers || isRefused else { return false }
         let isHere = probe.entryNodes.contains(node.name)
         switch kind {
         case .foreignRule, .deadEndpoint, .foreignMasquerade:

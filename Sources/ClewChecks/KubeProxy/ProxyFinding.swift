@@ -16,7 +16,7 @@ enum ProxyFinding {
             metadata, on: .node(fault.node), fault.confidence,
             severity: isPossible ? min(usual, .warning) : usual, message: message,
             cause: isPossible ? "the API changed seconds before the rules were read" : cause,
-            evidence: evidence(fault, context), fixes: fixes ?? [Remedies.rewriteRules(on: fault.node, context)],
+            evidence: evidence(fault, context), fixes: fixes ?? Remedies.rewriteFixes(on: fault.node, context),
             explains: fault.explains)
     }
 

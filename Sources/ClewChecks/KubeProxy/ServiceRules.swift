@@ -39,7 +39,7 @@ package struct ServiceEntryMissing: Check {
                 Self.metadata, on: .node(node), .proven,
                 message: "has no rules for \(ProxyFinding.list(names.sorted()))",
                 evidence: groups.prefix(3).map { .computed($0.reason, nil) },
-                fixes: [Remedies.rewriteRules(on: node, context)], explains: groups.map(\.id))
+                fixes: Remedies.rewriteFixes(on: node, context), explains: groups.map(\.id))
         }
     }
 }
@@ -123,7 +123,7 @@ package struct StaleReject: Check {
         let known = Set(ProxyFinding.explained(in: context))
         let others = context.lost { group in
             guard case .rule(_, let chain) = group.decision?.cause else { return false }
-            return chain.hasPrefix("KUBE-") && !known.contains(group.id)
+            return chain.hasPrefix("KUBE-") && !PolicyDrops.isPolicy(chain: chain) && !known.contains(group.id)
         }.filter { group in
             // A node whose comparison has already shown it is told of once.
             guard let node = group.node, let told = faults.firstIndex(where: { $0.subject == .node(node) }) else {
@@ -138,7 +138,7 @@ package struct StaleReject: Check {
                     Self.metadata, on: group.place, .proven,
                     message: "refuses a Service by a rule of kube-proxy, though the API lists endpoints for it",
                     evidence: [group.evidence],
-                    fixes: group.node.map { [Remedies.rewriteRules(on: $0, context)] } ?? [], explains: [group.id])
+                    fixes: group.node.map { Remedies.rewriteFixes(on: $0, context) } ?? [], explains: [group.id])
             }
     }
 }

@@ -1,5 +1,7 @@
 import ClewBundle
+import ClewDataplane
 package import ClewDiagnostics
+import ClewIntent
 import ClewNet
 import ClewSnapshot
 
@@ -150,6 +152,15 @@ package struct StaleEndpointAddress: Check {
             }
             guard let first = stale.first, let address = first.addresses.first else { return nil }
             let slice = context.slices(of: service).first { $0.endpoints.contains { $0.addresses.contains(address) } }
+            let dead = Set(stale.flatMap(\.addresses))
+            let lost = context.lossProbes.filter { probe in
+                !probe.endpoints.isEmpty && probe.endpoints.allSatisfy { dead.contains($0.address) }
+                    && probe.services.allSatisfy { $0.service == service.name }
+            }
+            var slices = context.slices(of: service)
+            for index in slices.indices {
+                slices[index].endpoints.removeAll { !dead.isDisjoint(with: $0.addresses) }
+            }
             return Finding(
                 Self.metadata, on: .service(service.name), .proven,
                 message: "has the endpoint \(address) of pod \(first.pod?.description ?? ""), which is not there",
@@ -163,13 +174,14 @@ package struct StaleEndpointAddress: Check {
                     [
                         Fix(
                             "have the controller write the slice anew",
+                            edits: context.edits(slices: (service.name, slices)) ?? [],
                             commands: [
                                 FixCommand(
                                     .workstation,
                                     "kubectl -n \(slice.name.namespace) delete endpointslice \(slice.name.name)")
                             ])
                     ]
-                } ?? [])
+                } ?? [], explains: lost.map(\.group.id))
         }
     }
 }

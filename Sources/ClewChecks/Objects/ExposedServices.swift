@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewDataplane
 package import ClewDiagnostics
 import ClewIntent
 import ClewNet
@@ -50,14 +51,46 @@ package struct SourceRangesBlock: Check {
         context.snapshot.objects.services.compactMap { service in
             guard service.type == "LoadBalancer", !service.loadBalancerSourceRanges.isEmpty else { return nil }
             let ranges = service.loadBalancerSourceRanges.joined(separator: ", ")
-            return Finding(
+            let refused = context.refused(service) { connection in
+                if case .outside = connection.flow.origin {
+                    service.loadBalancerIngress.contains { $0.address == connection.flow.destination }
+                } else {
+                    false
+                }
+            }
+            var finding = Finding(
                 Self.metadata, on: .service(service.name), .proven, message: "lets in clients of \(ranges) only",
                 evidence: [
                     .field(
                         object: "Service \(service.name)", path: "spec.loadBalancerSourceRanges", value: ranges,
                         service.source)
-                ])
+                ], fixes: [Self.admit(refused, to: service, context)].compactMap(\.self))
+            finding.refuses = refused
+            return finding
         }
+    }
+
+    /// Adds the clients that are refused.
+    private static func admit(_ refused: [Int], to service: Service, _ context: CheckContext) -> Fix? {
+        let found = refused.compactMap { index -> IPAddress? in
+            guard case .outside(let address, _) = context.survey.connections[index].flow.origin else { return nil }
+            return address
+        }
+        let clients = Set(found).sorted()
+        guard !clients.isEmpty else { return nil }
+        var open = service
+        open.loadBalancerSourceRanges += clients.map { IPPrefix(host: $0).description }
+        func patch(_ ranges: [String]) -> String {
+            "kubectl -n \(service.name.namespace) patch service \(service.name.name) --type=merge -p "
+                + "'{\"spec\":{\"loadBalancerSourceRanges\":[\(ranges.map { "\"\($0)\"" }.joined(separator: ","))]}}'"
+        }
+        return Fix(
+            "let \(clients.map(\.description).joined(separator: ", ")) in, if they are meant",
+            edits: context.edits(replacing: open) ?? [],
+            commands: [
+                FixCommand(
+                    .workstation, patch(open.loadBalancerSourceRanges), undo: patch(service.loadBalancerSourceRanges))
+            ])
     }
 }
 

@@ -119,11 +119,27 @@ private struct UnheardPort {
             message: message, evidence: [probe.group.evidence], fixes: fixes, explains: [probe.group.id])
     }
 
-    /// Sending to the only port on which the pod listens.
-    func portFixes(_ context: CheckContext) -> [Fix] {
+    /// The only port on which the pod listens, or the one to which other Services send what comes to the same port.
+    private func meantPort(_ context: CheckContext) -> UInt16? {
         let heard = Set(
             sockets.filter { $0.ipProtocol == ipProtocol && !($0.address?.isLoopback ?? false) }.map(\.port))
-        guard let service, let only = heard.first, heard.count == 1, var object = context.service(service.service),
+        guard heard.count > 1 else { return heard.first }
+        let own = service.flatMap { name in
+            context.service(name.service)?.ports.first { $0.name == name.port && $0.ipProtocol == name.ipProtocol }
+        }
+        guard let own else { return nil }
+        let used = context.snapshot.objects.services.filter { $0.name != service?.service }.flatMap { other in
+            other.ports.filter { $0.port == own.port && $0.ipProtocol == own.ipProtocol }
+        }.compactMap { port -> UInt16? in
+            guard case .number(let number) = port.targetPort, heard.contains(number) else { return nil }
+            return number
+        }
+        return Set(used).count == 1 ? used.first : nil
+    }
+
+    /// Sending to the port that is meant.
+    func portFixes(_ context: CheckContext) -> [Fix] {
+        guard let service, let only = meantPort(context), var object = context.service(service.service),
             let index = object.ports.firstIndex(where: {
                 $0.name == service.port && $0.ipProtocol == service.ipProtocol
             })
@@ -137,15 +153,7 @@ private struct UnheardPort {
                 slices[slice].ports[port].port = only
             }
         }
-        var edits: [SnapshotEdit] = [
-            .replaceService(object), .replaceEndpointSlices(service: object.name, slices),
-        ]
-        for node in context.snapshot.nodes where context.hasProxyRules(node) {
-            guard let parameters = context.proxies[node.name]?.parameters, parameters.mode != .nftables else {
-                return []
-            }
-            edits.append(.rewriteProxyRules(node: node.name, parameters))
-        }
+        guard let edits = context.edits(replacing: object, slices: (object.name, slices)) else { return [] }
         func patch(_ target: TargetPort?) -> String {
             let value =
                 switch target {

@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewDataplane
 package import ClewDiagnostics
 import ClewNet
 import ClewSnapshot
@@ -59,7 +60,10 @@ private enum LocalPolicy {
         let shown = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
         let path = "spec.\(field)"
         let patch = "kubectl -n \(service.name.namespace) patch service \(service.name.name) --type=merge -p "
-        return Finding(
+        var open = service
+        let isInternal = field == "internalTrafficPolicy"
+        if isInternal { open.internalTrafficPolicy = "Cluster" } else { open.externalTrafficPolicy = "Cluster" }
+        var finding = Finding(
             metadata, on: .service(service.name), .proven,
             message: "is not answered on \(shown), as it asks for itself",
             cause: "\(field) is Local, and its endpoints are on \(with.sorted().prefix(3).joined(separator: ", "))",
@@ -70,12 +74,17 @@ private enum LocalPolicy {
             fixes: [
                 Fix(
                     "use endpoints of all nodes, at the price of the clients' addresses",
+                    edits: context.edits(replacing: open) ?? [],
                     commands: [
                         FixCommand(
                             .workstation, patch + "'{\"spec\":{\"\(field)\":\"Cluster\"}}'",
                             undo: patch + "'{\"spec\":{\"\(field)\":\"Local\"}}'")
                     ])
             ])
+        finding.refuses = context.refused(service) {
+            service.clusterIPs.contains($0.flow.destination) == isInternal
+        }
+        return finding
     }
 }
 

@@ -178,11 +178,8 @@ package struct CIDROverlap: Check {
     }
 
     private static func localRanges(_ node: String, _ context: CheckContext) -> [IPPrefix] {
-        let found = (context.contracts[node] ?? []).flatMap { contract -> [IPPrefix] in
-            guard case .sources(let ranges) = contract.parameters.localDetection else { return [] }
-            return ranges
-        }
-        return Set(found).sorted()
+        guard case .sources(let ranges) = context.proxies[node]?.parameters.localDetection else { return [] }
+        return Set(ranges).sorted()
     }
 
     /// A connection from inside of the range that is lost on its way back, or taken for forged.
@@ -195,12 +192,17 @@ package struct CIDROverlap: Check {
         }
         guard let way = context.way(of: group) else { return false }
         let sources = way.hops.flatMap(\.steps).map(\.tuple).flatMap { [$0.source, $0.destination] }
-        return way.hops.contains { $0.node == node } && sources.contains { range.contains($0) }
+        // The answer to a client outside need not come by the node that should have masqueraded the request.
+        let origin = group.connections.first.map { context.survey.connections[$0].flow.origin }
+        let isHere =
+            if case .outside(_, let entry) = origin { entry == node } else { way.hops.contains { $0.node == node } }
+        return isHere && sources.contains { range.contains($0) }
             && group.connections.contains { context.survey.connections[$0].service != nil }
     }
 
     /// kube-proxy's rules as they would be with the pods' range: what it writes once it is told.
     private static func fixes(_ range: IPPrefix, _ node: String, _ context: CheckContext) -> [Fix] {
+        if context.proxyMode(node) == .iptables { return ClusterCIDRFix.fixes([node], context) }
         let pods = context.podNetworks(range.family).filter { $0 != range }
         guard let right = pods.first(where: { !$0.contains(range) }) ?? context.bridgedNetworks(range.family).first,
             let host = context.snapshot.node(named: node)?.host

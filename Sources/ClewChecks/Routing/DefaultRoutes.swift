@@ -114,7 +114,12 @@ package struct EgressNotMasqueraded: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.lostByNode { $0.decision?.cause == .notMasqueraded }.map { node, groups in
+        let found = context.survey.lost.compactMap { group -> (node: String, group: LostConnections)? in
+            if group.decision?.cause == .notMasqueraded { return (group.node ?? "", group) }
+            return context.unmasqueradedSender(of: group).map { ($0, group) }
+        }
+        return Dictionary(grouping: found, by: \.node).sorted { $0.key < $1.key }.map { node, found in
+            let groups = found.map(\.group)
             let host = context.snapshot.node(named: node)?.host
             var edits: [SnapshotEdit] = []
             var commands: [FixCommand] = []
@@ -208,5 +213,21 @@ package struct PodToPodMasqueraded: Check {
                 message: "masquerades connections between pods: \(connection.flow.toText) sees \(source)",
                 evidence: [evidence])
         }
+    }
+}
+
+extension CheckContext {
+    /// The node of a pod that wrote to the world with its own address, where the answer is lost on a machine that is no
+    /// node of the cluster and has no way to the pod.
+    func unmasqueradedSender(of group: LostConnections) -> String? {
+        guard group.losesReply, group.decision?.cause == .noRoute, !(group.node.map(isClusterNode) ?? false),
+            let first = group.connections.first
+        else { return nil }
+        let connection = survey.connections[first]
+        guard connection.service == nil, case .pod(let node, _, _) = connection.flow.origin,
+            nodeOfPod(connection.flow.destination) == nil,
+            !clusterNodes.contains(where: { belongs(connection.flow.destination, to: $0.name) })
+        else { return nil }
+        return node
     }
 }

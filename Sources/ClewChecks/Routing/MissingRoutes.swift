@@ -24,7 +24,9 @@ package struct RouteMissing: Check {
         for group in context.survey.lost where Self.isMeant(group) {
             if let pair = Self.pair(of: group, context) {
                 found[pair, default: []].append(group)
-            } else if group.decision?.cause == .noRoute {
+            } else if group.decision?.cause == .noRoute, !Self.isOfService(group, context),
+                context.unmasqueradedSender(of: group) == nil
+            {
                 rest.append(
                     Finding(
                         Self.metadata, on: group.place, .proven, message: group.reason,
@@ -36,6 +38,15 @@ package struct RouteMissing: Check {
             }
         }
         return found.sorted { $0.key < $1.key }.map { Self.finding($0.key, $0.value, context) } + rest
+    }
+
+    /// Whether it is the address of a Service that nobody has a route to: it should have been translated before.
+    private static func isOfService(_ group: LostConnections, _ context: CheckContext) -> Bool {
+        guard !group.losesReply, let destination = context.way(of: group)?.destination else { return false }
+        return context.snapshot.objects.services.contains { service in
+            service.clusterIPs.contains(destination) || service.externalIPs.contains(destination)
+                || service.loadBalancerIngress.contains { $0.address == destination }
+        }
     }
 
     /// A node that lacks a route, and whose pods it leads to.
@@ -123,12 +134,20 @@ package struct BlackholeRoute: Check {
     package init() {}
 
     package func findings(in context: CheckContext) -> [Finding] {
-        context.lost { $0.decision?.cause == .refusingRoute }.compactMap { group in
+        let refused = context.lost { $0.decision?.cause == .refusingRoute }
+        // The node's own packets end at the look-up, with the error that the route stands for.
+        let unanswered = (refused.isEmpty ? [] : context.lost { $0.decision?.cause == .noRoute }).compactMap { group in
+            context.way(of: group)?.destination.map { (group: group, destination: $0) }
+        }
+        return refused.compactMap { group in
             guard let node = group.node,
                 let route = context.snapshot.node(named: node)?.host.routes?.first(where: {
                     $0.source == group.decision?.source && $0.text == group.decision?.text
-                }), route.table == .main
+                }), route.table == .main,
+                // What nobody has is rightly refused by the node whose block it is in.
+                context.way(of: group)?.destination.map({ Self.isElsewhere($0, node, context) }) ?? true
             else { return nil }
+            let local = unanswered.filter { $0.group.node == node && route.destination.contains($0.destination) }
             let tool = route.destination.family == .ipv6 ? "ip -6 route" : "ip route"
             let text = Remedies.commandText(route)
             let fix = Fix(
@@ -141,8 +160,17 @@ package struct BlackholeRoute: Check {
                 ])
             return Finding(
                 Self.metadata, on: .node(node), .proven, message: "swallows packets for pods elsewhere: \(route.text)",
-                evidence: [group.evidence], fixes: [fix], explains: [group.id])
+                evidence: [group.evidence], fixes: [fix], explains: [group.id] + local.map(\.group.id))
         }
+    }
+
+    /// Whether a pod of another node has the address, or the pods are not known.
+    private static func isElsewhere(_ address: IPAddress, _ node: String, _ context: CheckContext) -> Bool {
+        let pods = context.snapshot.objects.pods
+        guard !pods.isEmpty else { return true }
+        let owner = pods.first { !$0.usesHostNetwork && !$0.hasEnded && $0.addresses.contains(address) }
+        if let owner { return owner.nodeName != node }
+        return context.nodeOfPod(address) != node
     }
 }
 
@@ -166,7 +194,7 @@ package struct TunnelEntryMissing: Check {
                 if let node = group.node { found[node, default: []].append(group) }
             case .wrongAddress, .noTunnelDevice, .noListener:
                 // The frame went to a node that it is not for: the sender's entry is wrong.
-                if group.isTunnelled, let sender = Self.sender(of: group, context) {
+                if let sender = Self.sender(of: group, context) {
                     found[sender, default: []].append(group)
                 }
             default: break
@@ -191,10 +219,11 @@ package struct TunnelEntryMissing: Check {
     /// The node whose forwarding entry sent a frame to the wrong node; `nil` where the receiver itself has changed.
     private static func sender(of group: LostConnections, _ context: CheckContext) -> String? {
         guard let way = context.way(of: group), let receiver = group.node,
-            let wrapped = way.hops.last(where: { $0.encapsulation > 0 && $0.node != receiver && $0.node != nil }),
-            let node = wrapped.node, context.isClusterNode(node),
-            let inner = way.hops.last(where: { $0.encapsulation == 0 && $0.node == node })?.steps.last?.tuple,
-            let meant = context.nodeOfPod(inner.destination), meant != receiver
+            way.hops.contains(where: { $0.encapsulation > 0 }),
+            let destination = way.podDestination(in: context), let meant = context.nodeOfPod(destination),
+            meant != receiver,
+            let node = way.hops.last(where: { $0.node != receiver && $0.namespace == "host" })?.node,
+            context.isClusterNode(node)
         else { return nil }
         return node
     }

@@ -180,6 +180,22 @@ package struct PolicyRuleDiverts: Check {
         }
         let route: Route?
         switch decision.cause {
+        case .noAnswer where group.namespace != "host" || context.way(of: group)?.lastRoute(in: context)?.node != node:
+            // A node answers a pod for its gateway by where the rules lead what the pod sends (`arp_fwd_proxy`).
+            let senders = group.connections.prefix(20).compactMap { index -> IPAddress? in
+                let connection = context.survey.connections[index]
+                guard case .pod(node, let address, _) = connection.flow.origin else {
+                    return group.losesReply ? connection.flow.destination : nil
+                }
+                return address
+            }
+            let own = context.pods(on: node).flatMap(\.addresses)
+            return host.routingRules.first { rule in
+                guard case .lookup(let table) = rule.action, ![.main, .local, .default].contains(table),
+                    let from = rule.from, from.length > 0
+                else { return false }
+                return senders.contains { from.contains($0) } || own.contains { from.contains($0) }
+            }
         case .refusingRoute:
             route = host.routes?.first { $0.source == decision.source && $0.text == decision.text }
         case .noRoute, .noAnswer, .linkDown, .loop:

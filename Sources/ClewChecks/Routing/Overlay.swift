@@ -78,7 +78,7 @@ private enum TunnelBlocked {
         _ metadata: CheckMetadata, in context: CheckContext, where isMeant: (ConntrackTuple) -> Bool
     ) -> [Finding] {
         context.lostByNode { group in
-            guard group.isTunnelled, let tuple = group.lastStep?.tuple, isMeant(tuple) else { return false }
+            guard group.isOfTunnel(context), let tuple = group.lastStep?.tuple, isMeant(tuple) else { return false }
             switch group.decision?.cause {
             case .rule, .policy: return true
             default: return false
@@ -139,6 +139,19 @@ private enum TunnelBlocked {
 }
 
 extension LostConnections {
+    /// Ports of flannel (VXLAN, UDP), VXLAN itself and WireGuard.
+    private static let overlayPorts: Set<UInt16> = [8472, 8285, 4789, 51820]
+
+    /// Whether what is lost is what wraps pods' packets, be it before it has left its node.
+    func isOfTunnel(_ context: CheckContext) -> Bool {
+        if isTunnelled { return true }
+        guard let tuple = lastStep?.tuple, let first = connections.first else { return false }
+        let flow = context.survey.connections[first].flow
+        guard tuple.ipProtocol != flow.ipProtocol || tuple.destinationPort != flow.destinationPort else { return false }
+        return tuple.ipProtocol == .ipip
+            || tuple.ipProtocol == .udp && Self.overlayPorts.contains(tuple.destinationPort)
+    }
+
     /// The table and the base chain where the packet is lost.
     var basePlace: (table: String, chain: String)? {
         let table: String

@@ -85,8 +85,35 @@ package struct PodMTUTooLarge: Check {
             Finding(
                 Self.metadata, on: .node(node), .proven, severity: .error,
                 message: "cannot pass packets of this size on",
-                cause: groups.first?.reason, evidence: groups.map(\.evidence), explains: groups.map(\.id))
+                cause: groups.first?.reason, evidence: groups.map(\.evidence), fixes: clamp(node, groups, context),
+                explains: groups.map(\.id))
         }
+    }
+
+    /// Tells both ends of a connection, when it is opened, what the node's devices take.
+    private func clamp(_ node: String, _ groups: [LostConnections], _ context: CheckContext) -> [Fix] {
+        let rule = "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"
+        var edits: [SnapshotEdit] = []
+        var commands: [FixCommand] = []
+        let families = Set(
+            groups.flatMap(\.connections).map { context.survey.connections[$0].flow }
+                .filter { $0.ipProtocol == .tcp }.map(\.family))
+        for family in families.sorted(by: { $0.width < $1.width }) {
+            let table: TableFamily = family == .ipv6 ? .ipv6 : .ipv4
+            guard
+                let rules = context.snapshot.node(named: node)?.host.ruleSets.first(where: {
+                    $0.backend != .native && $0.tables.first?.family == table && $0.hasChain(["KUBE-"])
+                })
+            else { continue }
+            edits.append(
+                .insertRule(
+                    EditedTable(node: node, family: table, table: "mangle", backend: rules.backend), chain: "FORWARD",
+                    at: 1, rule: rule))
+            commands.append(
+                Remedies.insertRule(rule, chain: "FORWARD", table: "mangle", on: node, tool: rules.tool(table)))
+        }
+        guard !edits.isEmpty else { return [] }
+        return [Fix("clamp the segment size of TCP to the path's MTU", edits: edits, commands: commands)]
     }
 }
 

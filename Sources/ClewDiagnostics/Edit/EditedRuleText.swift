@@ -25,6 +25,24 @@ struct EditedRuleText {
         lines = ruleSet.text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     }
 
+    /// The tables that iptables makes when they are first used, with their chains (`ip_tables`, `xshared.c`).
+    static let baseChains: [String: [String]] = [
+        "filter": ["INPUT", "FORWARD", "OUTPUT"], "nat": ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
+        "mangle": ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"], "raw": ["PREROUTING", "OUTPUT"],
+        "security": ["INPUT", "FORWARD", "OUTPUT"],
+    ]
+
+    /// A rule set with lines behind its own.
+    static func joined(_ ruleSet: RuleSet, _ lines: [String]) -> RuleSet {
+        var text = Array(ruleSet.text)
+        if text.last != UInt8(ascii: "\n") { text.append(UInt8(ascii: "\n")) }
+        text += Array((lines.joined(separator: "\n") + "\n").utf8)
+        return IptablesSaveParser.parse(
+            text, artifact: ruleSet.artifact, family: ruleSet.tables.first?.family == .ipv6 ? .ipv6 : .ipv4,
+            backend: ruleSet.backend
+        ).ruleSet
+    }
+
     func parsed() throws(EditError) -> RuleSet {
         let text = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
         let parsed = IptablesSaveParser.parse(

@@ -30,7 +30,7 @@ extension ClusterSnapshot {
         case .setHairpin, .setMTU, .setLinkUp, .setMaster, .addAddress, .deleteAddress: try applyToLink(edit)
         case .addRoute, .deleteRoute, .setNeighbor, .deleteNeighbor: try applyToRouting(edit)
         case .addRoutingRule, .deleteRoutingRule: try applyToRules(edit)
-        case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections, .deleteConnection:
+        case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections, .deleteConnection, .addSetEntry:
             try applyToEntries(edit)
         case .setRealServer, .deleteRealServer, .deleteVirtualServer: try applyToServers(edit)
         case .rewriteProxyRules(let node, let parameters): try rewriteProxyRules(of: node, parameters)
@@ -176,6 +176,14 @@ extension ClusterSnapshot {
             }
         case .deleteConnection(let node, let entry):
             try change(.host(node: node)) { state in state.conntrack?.removeAll { $0 == entry } }
+        case .addSetEntry(let node, let name, let address):
+            try change(.host(node: node)) { state throws(EditError) in
+                guard let index = state.ipSets?.firstIndex(where: { $0.name == name }),
+                    ["hash:ip", "hash:net"].contains(state.ipSets?[index].type)
+                else { throw EditError("there is no set \(name) of addresses on \(node)") }
+                state.ipSets?[index].entries.append(
+                    IPSetEntry(parts: [.addresses(AddressRange(address, address))], source: .edited))
+            }
         default: return
         }
     }
@@ -212,11 +220,26 @@ extension ClusterSnapshot {
         nodes[number].host.ruleSets[index] = try text.parsed()
     }
 
+    /// Declares a table with its base chains, as iptables does with the first rule of one that is not there.
+    private mutating func addTable(_ place: EditedTable, _ chain: String, to number: Int) {
+        guard let chains = EditedRuleText.baseChains[place.table], chains.contains(chain),
+            let backend = place.backend,
+            let index = nodes[number].host.ruleSets.firstIndex(where: {
+                $0.backend == backend && $0.tables.first?.family == place.family
+            })
+        else { return }
+        let ruleSet = nodes[number].host.ruleSets[index]
+        guard !ruleSet.tables.contains(where: { $0.name == place.table }) else { return }
+        let lines = ["*\(place.table)"] + chains.map { ":\($0) ACCEPT [0:0]" } + ["COMMIT"]
+        nodes[number].host.ruleSets[index] = EditedRuleText.joined(ruleSet, lines)
+    }
+
     /// Changes the text of the rule set that holds a chain, and reads it again.
     private mutating func changeRules(
         _ place: EditedTable, _ chain: String, _ body: (inout EditedRuleText) throws(EditError) -> Void
     ) throws(EditError) {
         let number = try index(ofNode: place.node)
+        addTable(place, chain, to: number)
         let ruleSets = nodes[number].host.ruleSets
         let found = ruleSets.firstIndex { ruleSet in
             (place.backend == nil || ruleSet.backend == place.backend)

@@ -73,6 +73,8 @@ package enum SnapshotEdit: Sendable {
     case deleteConnections(node: String, to: IPAddress, IPProtocol, port: UInt16)
     /// Forgets one connection.
     case deleteConnection(node: String, ConntrackEntry)
+    /// Puts an address into a set of ipset's that holds single addresses or networks.
+    case addSetEntry(node: String, set: String, IPAddress)
     /// A real server of an IPVS virtual server; replaces the one with its address and port.
     case setRealServer(node: String, SocketAddress, IPProtocol, RealServer)
     case deleteRealServer(node: String, SocketAddress, IPProtocol, real: SocketAddress)
@@ -100,7 +102,8 @@ extension SnapshotEdit {
             .host(node: table.node)
         case .deleteRule(let node, _), .setHairpin(let node, _, _), .setMaster(let node, _, _),
             .setForwardingEntry(let node, _), .deleteForwardingEntry(let node, _, _, _),
-            .deleteConnections(let node, _, _, _), .deleteConnection(let node, _), .setRealServer(let node, _, _, _),
+            .deleteConnections(let node, _, _, _), .deleteConnection(let node, _), .addSetEntry(let node, _, _),
+            .setRealServer(let node, _, _, _),
             .deleteRealServer(let node, _, _, _), .deleteVirtualServer(let node, _, _),
             .rewriteProxyRules(let node, _), .removeProxyRules(let node, _):
             .host(node: node)

@@ -1,7 +1,7 @@
 package import ClewDataplane
 package import ClewIntent
 import ClewNet
-package import ClewSnapshot
+import ClewSnapshot
 
 /// One connection that somebody asks about, walked.
 package struct AskedConnection: Sendable {

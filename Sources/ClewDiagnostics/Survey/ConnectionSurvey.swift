@@ -67,9 +67,13 @@ package struct ConnectionSurvey: Sendable {
         var change = SurveyChange(repaired: [], broken: [], stillFailing: [], walked: connections.count)
         for index in connections.indices {
             let (old, new) = (verdicts[index], after.verdicts[index])
-            let wanted = connections[index].expectation == .works
+            // What the API itself refuses is to work where that is hoped for.
+            let wanted = connections[index].expectation == .works || relevant.contains(index)
             if wanted, old != .works, new == .works {
-                if let before = troubled[index] { change.repaired.append(before) }
+                if let before = troubled[index] {
+                    change.repaired.append(before)
+                    change.repairedNumbers.insert(index)
+                }
             } else if wanted, old == .works, new != .works {
                 if let now = after.troubled[index] { change.broken.append(now) }
             } else if relevant.contains(index), new != .works {

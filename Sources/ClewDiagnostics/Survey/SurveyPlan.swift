@@ -134,7 +134,7 @@ package struct SurveyPlan: Sendable {
 
     /// A client in the world outside (RFC 5737, RFC 3849: addresses for documentation).
     private static func outsider(_ family: AddressFamily) -> IPAddress {
-        family == .ipv4 ? IPAddress(v4: 0xCB00_7132) : IPAddress(v6High: 0x2001_0DB8_00FF_0000, low: 0x32)
+        family == .ipv4 ? IPAddress(v4: 0xCB00_7132) : IPAddress(v6High: 0x2001_0DB8_0113_0000, low: 0x32)
     }
 
     /// From every node to the kubelet of every other that is known to listen: what logs, exec and probes of metrics need.

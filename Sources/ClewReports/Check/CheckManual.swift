@@ -121,6 +121,7 @@ extension CheckGroup {
         case .routing: "routes, overlays and the path MTU"
         case .bridge: "bridges and the CNI plugins' devices"
         case .firewall: "host firewalls"
+        case .policy: "network policies"
         case .conntrack: "connection tracking"
         case .flannel: "Flannel"
         case .calico: "Calico"

@@ -1,0 +1,100 @@
+import ClewBundle
+import ClewDataplane
+import ClewSnapshot
+
+/// Causes behind causes: a packet that one fault drops does not get to where another would drop it.
+///
+/// Where a fix mends only a part, the checks look at the cluster as it is with the fix made, and what they find there
+/// is told too; the fix of both is tried.
+struct HiddenCauses {
+    /// Each costs a survey.
+    private static let most = 2
+
+    private let checks: [any Check]
+    private let context: CheckContext
+    private let prover: FixProver
+
+    init(_ checks: [any Check], _ context: CheckContext, _ prover: FixProver) {
+        self.checks = checks
+        self.context = context
+        self.prover = prover
+    }
+
+    /// The findings, with those that only a fix of one of them brings to light.
+    func added(to findings: [Finding]) -> [Finding] {
+        var result = findings
+        let partly = findings.indices.filter { index in
+            !findings[index].hasProvenFix && findings[index].severity > .notice && partial(findings[index]) != nil
+        }
+        for index in partly.prefix(Self.most) {
+            guard let fix = partial(findings[index]), let after = prover.context(with: fix, context) else { continue }
+            let left = Set(findings[index].explains.flatMap { context.survey.lost[$0].connections })
+            let known = Set(result.map(\.check.code))
+            let behind = CauseOrder.folded(
+                checks.flatMap { NodesInCommon.merged($0.findings(in: after)) }
+                    .filter { $0.check.group != .normal && !$0.explains.isEmpty }
+            ).filter { finding in
+                !known.contains(finding.check.code)
+                    && finding.explains.contains { !left.isDisjoint(with: after.survey.lost[$0].connections) }
+            }
+            for finding in behind { add(finding, behind: index, fix, after, &result) }
+        }
+        return result
+    }
+
+    /// The first fix that mends something and breaks nothing.
+    private func partial(_ finding: Finding) -> Fix? {
+        finding.fixes.first { fix in
+            switch fix.proof {
+            case .partly: true
+            case .notProven(let change, _): change.map { $0.broken.isEmpty && !$0.stillFailing.isEmpty } ?? false
+            case .proven, .adviceOnly, .notTried: false
+            }
+        }
+    }
+
+    private func add(
+        _ found: Finding, behind index: Int, _ fix: Fix, _ after: CheckContext, _ result: inout [Finding]
+    ) {
+        var found = found
+        let numbers = Set(found.explains.flatMap { after.survey.lost[$0].connections })
+        found.affected = AffectedConnections(
+            count: numbers.count, of: after.survey.connections.count,
+            example: numbers.min().flatMap { after.survey.troubled[$0] })
+        found.message += ", which shows once \(result[index].check.code) is mended"
+        // Lines of rules have moved by the fix.
+        found.evidence = found.evidence.map { piece in
+            guard case .line(_, let source, let text) = piece, isRule(source.artifact) else { return piece }
+            return .computed(text, nil)
+        }
+        found.explains = []
+        for number in found.fixes.indices {
+            let own = found.fixes[number]
+            guard !own.edits.isEmpty, !fix.edits.isEmpty else { continue }
+            var both = Fix(
+                "\(fix.title); then \(own.title)", edits: fix.edits + own.edits, commands: fix.commands + own.commands)
+            both.proof = prover.proof(of: both, for: result[index])
+            if case .proven = both.proof {
+                result[index].fixes.insert(both, at: 0)
+                found.fixes = [both]
+                break
+            }
+        }
+        result.append(found)
+    }
+
+    private func isRule(_ artifact: ArtifactID) -> Bool {
+        context.snapshot.nodes.contains { $0.host.ruleSets.contains { $0.artifact == artifact } }
+    }
+}
+
+extension FixProver {
+    /// The cluster as it is with a fix made; `nil` where it cannot be made.
+    func context(with fix: Fix, _ before: CheckContext) -> CheckContext? {
+        guard let edited = try? before.snapshot.applying(fix.edits) else { return nil }
+        let dataplane = Dataplane(compiling: edited)
+        return CheckContext(
+            dataplane, contracts: before.contracts,
+            survey: ConnectionSurvey(before.survey.connections, through: dataplane))
+    }
+}

@@ -30,10 +30,10 @@ extension Finding {
 
     /// The connections of the survey that its proven fixes make work.
     fileprivate var repairs: [Set<Int>] {
-        fixes.compactMap { fix in
+        fixes.compactMap { fix -> Set<Int>? in
             // What follows from an edit of objects is worked out as if kube-proxy began anew: that mends too much.
-            guard fix.edits.allSatisfy({ $0.place != nil }) else { return nil }
-            if case .proven(let change) = fix.proof { change.repairedNumbers } else { nil }
+            guard fix.edits.allSatisfy({ $0.place != nil }), case .proven(let change) = fix.proof else { return nil }
+            return change.repairedNumbers
         }
     }
 }

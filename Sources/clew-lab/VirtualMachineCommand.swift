@@ -16,6 +16,7 @@ struct VirtualMachineCommand: ParsableCommand {
     @Option(help: "At most about this many flows each.") var flows: Int?
     @Option(help: "A folder to keep each network's bundle in, and what was seen beside it.") var record: String?
     @Flag(help: "Print only the table and what is wrong.") var quiet = false
+    @Flag(help: "Run 'clew-lab fixes' in it, instead of 'clew-lab test'.") var fixes = false
     @Option(help: "Seconds after which the machine is ended.") var timeout = 1800
 
     mutating func run() throws {
@@ -32,7 +33,7 @@ struct VirtualMachineCommand: ParsableCommand {
         if geteuid() == 0 { try Isolation.enter() }
         let scratch = try TemporaryFolder("machine")
         let results = try record.map(Self.folder) ?? scratch.path
-        let words = [try Self.program(), "test", "--rules", "legacy"] + arguments(networks, faults)
+        let words = [try Self.program()] + (fixes ? fixArguments(networks, faults) : arguments(networks, faults))
         let outcome = try machine.run(
             words, results: results, scratch: scratch.path, timeout: .seconds(timeout))
         print(outcome.text)
@@ -42,11 +43,18 @@ struct VirtualMachineCommand: ParsableCommand {
     }
 
     private func arguments(_ networks: [any LabNetwork], _ faults: [Fault]) -> [String] {
-        var words = networks.flatMap { ["--network", $0.name] } + faults.flatMap { ["--fault", $0.name] }
+        var words = ["test", "--rules", "legacy"]
+        words += networks.flatMap { ["--network", $0.name] } + faults.flatMap { ["--fault", $0.name] }
         if let flows { words += ["--flows", "\(flows)"] }
         if record != nil { words += ["--record", "/run/results"] }
         if quiet { words.append("--quiet") }
         return words
+    }
+
+    /// Every fault in every network, one lab after the other: the machine has one processor.
+    private func fixArguments(_ networks: [any LabNetwork], _ faults: [Fault]) -> [String] {
+        ["fixes", "--rules", "legacy", "--jobs", "1", "--everywhere"] + (quiet ? [] : ["--verbose"])
+            + networks.flatMap { ["--network", $0.name] } + faults.flatMap { ["--fault", $0.name] }
     }
 
     private static func program() throws -> String {

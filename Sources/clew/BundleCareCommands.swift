@@ -108,7 +108,9 @@ struct BundleSplitCommand: ParsableCommand {
             """)
 
     @Argument(help: "A folder or archive.", completion: .file()) var bundle: String
-    @Option(help: ArgumentHelp("The folder to write to.", valueName: "folder"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("The folder to write to; made if it is not there.", valueName: "folder"),
+        completion: .directory)
     var into: String
     @Option(help: "The kind of archive.") var ending: Ending = .gzip
     @Flag(help: "Replace archives that are there.") var force = false
@@ -119,7 +121,9 @@ struct BundleSplitCommand: ParsableCommand {
         var archive = ArchiveOptions()
         archive.output = nil
         archive.force = force
-        let paths = parts.map { "\(into)/\($0.node).\(ending.rawValue)" }
+        let folder = into.count > 1 && into.hasSuffix("/") ? String(into.dropLast()) : into
+        let paths = parts.map { "\(folder)/\($0.node).\(ending.rawValue)" }
+        try FilePath.makeFolder(folder)
         for path in paths { _ = try archive.packing(of: path) }
         for (part, path) in zip(parts, paths) { try archive.write(part.bundle, to: path) }
     }

@@ -49,7 +49,13 @@ enum WallClock {
     }
 }
 
-/// Questions about paths.
+/// Questions about paths, and folders.
 enum FilePath {
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Makes a folder where there is none; those above it have to be there.
+    static func makeFolder(_ path: String) throws(CommandFailure) {
+        guard mkdir(path, 0o777) != 0, errno != EEXIST else { return }
+        throw CommandFailure("cannot make the folder \(path): \(String(cString: strerror(errno)))")
+    }
 }

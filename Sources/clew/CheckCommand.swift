@@ -69,8 +69,9 @@ struct CheckCommand: ParsableCommand {
         if let known { report.leaveOut(known.identities) }
         var output = Output()
         try output.write(text(report, filter, analysis.context))
-        for line in MissingParts.lines(snapshot) {
-            if self.output == .text { try output.write(line + "\n") } else { Output.error(line) }
+        for line in MissingNodes(snapshot).lines {
+            if self.output == .text { try output.write(line + "\n") }
+            if self.output != .text, self.output != .json { Output.error(line) }
         }
         try output.flush()
         if timings { Output.errorBytes(Stopwatch.table(times)) }

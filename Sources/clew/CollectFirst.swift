@@ -32,7 +32,8 @@ struct CollectFirstOptions: ParsableArguments {
     ) throws -> (SupportBundle, ClusterSnapshot) {
         guard input.bundle == nil, singleFiles.isEmpty, input.add.isEmpty else {
             if collectVia != nil || collectNodes != nil || collectWith != nil || keep != nil {
-                throw CommandFailure("there is a bundle: leave --collect-via, --collect-nodes and --keep out")
+                throw CommandFailure(
+                    "there is a bundle: leave --collect-via, --collect-nodes, --collect-with and --keep out")
             }
             return try input.load(singleFiles)
         }
@@ -77,30 +78,5 @@ extension CollectRunCommand {
         let kubectl = Kubectl(program: kubectl, context: context, kubeconfig: kubeconfig)
         return PathNodes(kubectl: kubectl, timeout: .seconds(min(timeout, 30)))
             .nodes(from: ends.from, to: ends.to, via: ends.via)
-    }
-}
-
-/// What a bundle lacks, said beside answers that it may concern.
-enum MissingParts {
-    /// A line for each node that could not be collected: of those that `text` names, or of all.
-    static func lines(_ snapshot: ClusterSnapshot, namedIn text: String? = nil) -> [String] {
-        var lines: [String] = []
-        for part in snapshot.missing where isNode(part, in: snapshot) {
-            let name = part.what.hasPrefix("node ") ? String(part.what.dropFirst(5)) : part.what
-            let node = String(name.prefix { $0 != "," })
-            if let text, !isWord(node, in: text) { continue }
-            lines.append("not collected: node \(name): \(part.reason)")
-        }
-        return lines
-    }
-
-    private static func isNode(_ part: MissingPart, in snapshot: ClusterSnapshot) -> Bool {
-        part.what.hasPrefix("node ")
-    }
-
-    private static func isWord(_ name: String, in text: String) -> Bool {
-        text.split { !$0.isLetter && !$0.isNumber && !"-.".contains($0) }.contains { word in
-            word == name || word.hasSuffix(".") && word.dropLast() == name
-        }
     }
 }

@@ -19,6 +19,7 @@ struct FixRootCommand: ParsableCommand {
               clew fix bundle.tar.gz BR001:worker-a > fix.sh
               clew fix bundle.tar.gz FW001 --verify
               clew fix why-not bundle.tar.gz FW001
+              clew fix BR001 --collect-via ssh:root@ --collect-nodes worker-a
 
             EXIT CODES: 0 printed (with --verify: proven); 1 with --verify, if it does not mend everything or breaks \
             something; 2 bad usage or input, or no such finding; 3 with --verify, if it cannot be simulated.
@@ -48,15 +49,17 @@ struct PrintFixCommand: ParsableCommand {
         help: ArgumentHelp("Which of its fixes, from 1, as 'clew check --verbose' lists them.", valueName: "number"))
     var option: Int = 1
     @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.") var color: ColourMode = .auto
+    @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
 
     mutating func run() throws {
+        (input.bundle, finding) = Self.arguments(input.bundle, finding)
         guard let finding else { throw CommandFailure("which finding? (CODE or CODE:OBJECT; see 'clew check')") }
         let (code, object) = Self.parts(finding)
         let check = try ExplainCheckCommand.check(code)
         guard option > 0 else { throw CommandFailure("--option counts from 1") }
         let progress = Progress("reading the bundle")
         defer { progress.end() }
-        let (_, snapshot) = try input.load()
+        let (_, snapshot) = try collecting.load(input)
         var filter = FindingFilter()
         if !verify { filter.select = [check.code] }
         var times = CheckTimings.none
@@ -68,9 +71,21 @@ struct PrintFixCommand: ParsableCommand {
             let command = "clew fix \(input.bundle ?? "BUNDLE") \(finding)"
             try output.write(FixScript(snapshot, command: command).text(chosen))
             try output.flush()
+            for line in MissingNodes(snapshot).lines { Output.error(line) }
             return
         }
         try verified(chosen, analysis, &output)
+    }
+
+    /// The bundle and the finding, which stands first where no bundle is named.
+    static func arguments(_ bundle: String?, _ finding: String?) -> (bundle: String?, finding: String?) {
+        guard finding == nil, let first = bundle, first != "-", !FilePath.exists(first) else {
+            return (bundle, finding)
+        }
+        let code = parts(first).code
+        let isKnown =
+            (try? ExplainCheckCommand.check(code)) != nil || HarmfulFixes.all.contains { $0.name == code.lowercased() }
+        return isKnown ? (nil, first) : (bundle, finding)
     }
 
     /// `BR001:node/worker-a` as code and object.
@@ -121,6 +136,7 @@ struct PrintFixCommand: ParsableCommand {
         try output.write(ChangeText(context.snapshot, style: style, isVerbose: verbose).text(study, heading: heading))
         let proofs = chosen.map { ProofWords($0.1.proof) }
         try output.write("\n" + proofs.map { "\($0.text)\n" }.joined())
+        for line in MissingNodes(context.snapshot).lines { try output.write(line + "\n") }
         try output.flush()
         let isProven = proofs.allSatisfy { $0.status == "proven" }
         if !isProven || !study.of(.breaks).isEmpty { throw ExitCode(1) }
@@ -146,12 +162,14 @@ struct WhyNotCommand: ParsableCommand {
     var finding: String?
     @Flag(help: "List every connection that would change.") var verbose = false
     @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.") var color: ColourMode = .auto
+    @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
 
     mutating func run() throws {
+        (input.bundle, finding) = PrintFixCommand.arguments(input.bundle, finding)
         let meant = try meant()
         let progress = Progress("reading the bundle")
         defer { progress.end() }
-        let (_, snapshot) = try input.load()
+        let (_, snapshot) = try collecting.load(input)
         progress.enter("walking connections")
         let context = CheckContext(Dataplane(compiling: snapshot), connectionLimit: 5_000)
         var texts: [String] = []
@@ -163,6 +181,7 @@ struct WhyNotCommand: ParsableCommand {
         progress.end()
         var output = Output()
         try output.write(texts.joined(separator: "\n"))
+        for line in MissingNodes(snapshot).lines { try output.write(line + "\n") }
         try output.flush()
     }
 

@@ -88,7 +88,7 @@ struct FlowStream {
             }
         } catch {
             outcome.addInvalid()
-            answers = [TraceJSON.errorLine(error.message, id: question.id, line: number)]
+            answers = [report.errorLine(error.message, id: question.id, line: number)]
         }
         for answer in answers { try output.write(answer + "\n") }
     }

@@ -79,11 +79,13 @@ struct ServicesCommand: ParsableCommand {
 
         /// Nodes that the API knows, and the bundle has no rules of.
         private func uncollected(_ snapshot: ClusterSnapshot) -> String {
-            let missing = snapshot.objects.nodes.map(\.name).filter { snapshot.node(named: $0) == nil }.sorted()
-            if output == .json { return missing.map { ServicesJSON.line(notCollected: $0) + "\n" }.joined() }
-            let gaps = MissingParts.lines(snapshot)
-            let names = missing.filter { name in !gaps.contains { $0.hasPrefix("not collected: node \(name): ") } }
-            let lines = gaps + (names.isEmpty ? [] : ["not collected: \(names.joined(separator: ", "))"])
+            let gaps = MissingNodes(snapshot)
+            let known = snapshot.objects.nodes.map(\.name) + gaps.entries.map(\.node)
+            let missing = Set(known).filter { snapshot.node(named: $0) == nil }.sorted()
+            let report = ServicesJSON(snapshot)
+            if output == .json { return missing.map { report.line(notCollected: $0) + "\n" }.joined() }
+            let names = missing.filter { name in !gaps.entries.contains { $0.node == name } }
+            let lines = gaps.lines + (names.isEmpty ? [] : ["not collected: \(names.joined(separator: ", "))"])
             return lines.isEmpty ? "" : "\n" + lines.map { $0 + "\n" }.joined()
         }
     }
@@ -104,6 +106,7 @@ struct ServicesCommand: ParsableCommand {
         @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.")
         var color: ColourMode = .auto
         @OptionGroup(title: "kube-proxy, where the bundle does not say") var proxy: ProxyOptions
+        @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
 
         mutating func run() throws {
             let overrides = try proxy.overrides()
@@ -113,7 +116,7 @@ struct ServicesCommand: ParsableCommand {
             }
             guard let service else { throw CommandFailure("which Service? (svc/NAMESPACE/NAME)") }
             let name = try ServicesCommand.serviceName(service)
-            let (_, snapshot) = try input.load()
+            let (_, snapshot) = try collecting.load(input, nodes: node.map { [$0] } ?? [])
             try ServicesCommand.check([name], snapshot)
             let nodes = try ServicesCommand.nodes(node.map { [$0] } ?? [], snapshot)
             guard nodes.count == 1, let node = nodes.first else {
@@ -128,7 +131,9 @@ struct ServicesCommand: ParsableCommand {
                 try output.write("kube-proxy on \(node.name) has nothing to do for \(name)\(why)\n")
             } else {
                 let report = ExplainText(snapshot, style: Terminal.style(color))
-                try output.write(report.text(name, on: node.name, explained))
+                let text = report.text(name, on: node.name, explained)
+                try output.write(text)
+                for line in MissingNodes(snapshot).named(in: text).lines { try output.write(line + "\n") }
             }
             try output.flush()
             let classes = entries.flatMap(\.classes)
@@ -158,7 +163,7 @@ struct ServicesCommand: ParsableCommand {
             let plain = name.hasPrefix("node/") ? String(name.dropFirst(5)) : name
             guard let node = snapshot.node(named: plain) else {
                 let known = snapshot.nodes.map(\.name).joined(separator: ", ")
-                let gaps = MissingParts.lines(snapshot, namedIn: plain).map { "; " + $0 }.joined()
+                let gaps = MissingNodes(snapshot).named(in: plain).lines.map { "; " + $0 }.joined()
                 throw CommandFailure("the bundle holds no node '\(plain)', but \(known)\(gaps)")
             }
             result.append(node)

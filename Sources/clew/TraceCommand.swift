@@ -86,7 +86,12 @@ struct TraceCommand: ParsableCommand {
         do throws(FlowError) {
             traces = try FlowResolver(dataplane).flows(for: request).map(dataplane.trace)
         } catch {
-            let gaps = MissingParts.lines(dataplane.snapshot, namedIn: error.message)
+            let gaps = MissingNodes(dataplane.snapshot).named(in: error.message).lines
+            if form.output == .json {
+                var output = Output()
+                try output.write(TraceJSON(dataplane.snapshot).errorLine(error.message) + "\n")
+                try output.flush()
+            }
             throw CommandFailure(([error.message] + gaps).joined(separator: "; "))
         }
         for trace in traces { outcome.add(trace) }
@@ -97,13 +102,11 @@ struct TraceCommand: ParsableCommand {
             let report = TraceText(dataplane.snapshot, style: Terminal.style(form.color), detail: detail)
             let text = traces.map(report.text).joined(separator: form.brief ? "" : "\n")
             try output.write(text)
-            for line in MissingParts.lines(dataplane.snapshot, namedIn: text) { try output.write(line + "\n") }
+            for line in MissingNodes(dataplane.snapshot).named(in: text).lines { try output.write(line + "\n") }
         case .json:
             let report = TraceJSON(dataplane.snapshot)
             for trace in traces {
-                let line = report.line(trace)
-                try output.write(line + "\n")
-                for gap in MissingParts.lines(dataplane.snapshot, namedIn: line) { Output.error(gap) }
+                try output.write(report.line(trace) + "\n")
             }
         case .mermaid: try output.write(TraceMermaid(dataplane.snapshot).text(traces))
         }

@@ -37,6 +37,7 @@ struct WhatIfCommand: ParsableCommand {
     @Flag(help: "List every connection that changes.") var verbose = false
     @Option(name: .shortAndLong, help: "The form of the answer.") var output: Format = .text
     @Option(help: "When to colour text; auto: on a terminal, unless NO_COLOR is set.") var color: ColourMode = .auto
+    @OptionGroup(title: "Where no bundle is named") var collecting: CollectFirstOptions
 
     func validate() throws {
         guard !set.isEmpty else { throw ValidationError("--set is missing: what changes?") }
@@ -46,7 +47,7 @@ struct WhatIfCommand: ParsableCommand {
         let request = try connection.request()
         let progress = Progress("reading the bundle")
         defer { progress.end() }
-        let (_, snapshot) = try input.load()
+        let (_, snapshot) = try collecting.load(input)
         let edited = try changed(snapshot)
         progress.enter("compiling \(snapshot.nodes.count) nodes")
         let (before, after) = (Dataplane(compiling: snapshot), Dataplane(compiling: edited))
@@ -58,6 +59,7 @@ struct WhatIfCommand: ParsableCommand {
         case .text:
             let report = ChangeText(snapshot, style: Terminal.style(color), isVerbose: verbose)
             try output.write(report.text(study, heading: "What if \(set.joined(separator: "; "))"))
+            for line in MissingNodes(snapshot).lines { try output.write(line + "\n") }
         case .json: try output.write(ChangeJSON(snapshot).text(study, edits: set))
         }
         try output.flush()

@@ -116,6 +116,25 @@ import Testing
             #expect(answer.output.contains("not collected: node gone: "), "\(command): \(answer)")
         }
         #expect(try Command.run(["services", archive, "--node", "slow"]).error.contains(lost))
+        // So does JSON: whole answers list what is missing, answers on one connection what they name.
+        let entry = #"{"node":"slow","part":null,"reason":"collecting: no answer within 20 s"}"#
+        let check = try Command.run(["check", archive, "-o", "json"])
+        #expect(check.output.contains(#""not_collected":["#) && check.output.contains(entry), "\(check)")
+        let services = try Command.run(["services", archive, "-o", "json"]).output.split(separator: "\n")
+        for node in ["slow", "gone"] {
+            let line = services.first { $0.contains(#""node":"\#(node)","not_compared":"not collected""#) }
+            #expect(line?.contains(#""not_collected":[{"node":"\#(node)","#) == true, "\(services)")
+        }
+        let unknown = try Command.run(["trace", archive, "--from", "node/slow", "--to", "10.9.9.9:80", "-o", "json"])
+        #expect(unknown.code == 2 && unknown.output.contains(#""not_collected":[\#(entry)]"#), "\(unknown)")
+        let known = try Command.run(["trace", archive, "--from", "node/a", "--to", "10.9.9.9:80", "-o", "json"])
+        #expect(!known.output.contains("not_collected"), "\(known)")
+        let lines = #"{"id":1,"from":"node/gone","to":"10.9.9.9:80"}"# + "\n"
+        let flow = try Command.run(["trace", archive, "--flows", "-"], input: lines)
+        #expect(flow.output.contains(#""not_collected":[{"node":"gone","#), "\(flow)")
+        let change = try Command.run(
+            ["what-if", archive, "--set", "sysctl:node/a:net.ipv4.ip_forward=0", "-o", "json"])
+        #expect(change.output.contains(entry), "\(change)")
         #expect(try Command.run(["bundle", "validate", path + "/out.tar.zst"]).code == 0)
     }
 
@@ -306,8 +325,7 @@ import Testing
                            "nodes/b/sysctl.txt": {"command": "sysctl -a", "exitCode": 1}}}
             """)
         let into = folder.path + "/parts"
-        try FileManager.default.createDirectory(atPath: into, withIntermediateDirectories: true)
-        let split = try Command.run(["bundle", "split", folder.path + "/bundle", "--into", into])
+        let split = try Command.run(["bundle", "split", folder.path + "/bundle", "--into", into + "/"])
         #expect(split.code == 0, "\(split)")
         let only = try shell("tar tzf parts/a.tar.gz; tar xzOf parts/a.tar.gz bundle.json", in: folder)
         #expect(only.contains("nodes/a/sysctl.txt") && !only.contains("nodes/b/"), "\(only)")

@@ -1,5 +1,6 @@
 import ClewDataplane
 import ClewReports
+import ClewSnapshot
 import Foundation
 import Testing
 
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test func errorsKeepTheirIdentifier() throws {
-        let root = try object(TraceJSON.errorLine("no \"such\"\npod", id: "\"x\"", line: 3))
+        let root = try object(TraceJSON(ClusterSnapshot()).errorLine("no \"such\"\npod", id: "\"x\"", line: 3))
         #expect(root["id"] as? String == "x")
         let error = try #require(root["error"] as? [String: Any])
         #expect(error["message"] as? String == "no \"such\"\npod")

@@ -9,12 +9,16 @@ package struct CheckJSON: Sendable {
     package static let schema = "clew.check/v1"
 
     private let words: CheckWords
+    private let missing: MissingNodes
 
-    package init(_ snapshot: ClusterSnapshot) { words = CheckWords(snapshot) }
+    package init(_ snapshot: ClusterSnapshot) {
+        words = CheckWords(snapshot)
+        missing = MissingNodes(snapshot)
+    }
 
     /// One object, ended by a newline.
     package func text(_ report: CheckReport) -> String {
-        JSONValue.object([
+        let members: [(String, JSONValue)] = [
             ("schema", .string(Self.schema)),
             ("bundle", .string(report.bundle)),
             ("collected", .optional(report.collected)),
@@ -33,7 +37,8 @@ package struct CheckJSON: Sendable {
                             ] + place(reason.note.source))
                     })
             ),
-        ]).text + "\n"
+        ]
+        return JSONValue.object(members + missing.members).text + "\n"
     }
 
     private func summary(_ report: CheckReport) -> JSONValue {

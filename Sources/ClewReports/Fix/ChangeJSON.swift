@@ -9,19 +9,24 @@ package struct ChangeJSON: Sendable {
     package static let schema = "clew.what-if/v1"
 
     private let words: CheckWords
+    private let missing: MissingNodes
 
-    package init(_ snapshot: ClusterSnapshot) { words = CheckWords(snapshot) }
+    package init(_ snapshot: ClusterSnapshot) {
+        words = CheckWords(snapshot)
+        missing = MissingNodes(snapshot)
+    }
 
     /// One object, ended by a newline; `edits` are the changes as they were written.
     package func text(_ study: ChangeStudy, edits: [String]) -> String {
-        JSONValue.object([
+        let members: [(String, JSONValue)] = [
             ("schema", .string(Self.schema)),
             ("edits", .array(edits.map { .string($0) })),
             ("connections", .number(study.walked)),
             ("before", state(study.failingBefore, study.untoldBefore)),
             ("after", state(study.failingAfter, study.untoldAfter)),
             ("changes", .array(study.changes.map(change))),
-        ]).text + "\n"
+        ]
+        return JSONValue.object(members + missing.members).text + "\n"
     }
 
     private func state(_ failing: Int, _ untold: Int) -> JSONValue {

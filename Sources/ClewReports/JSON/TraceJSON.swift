@@ -8,8 +8,12 @@ package struct TraceJSON: Sendable {
     package static let schema = "clew.trace/v1"
 
     private let snapshot: ClusterSnapshot
+    private let missing: MissingNodes
 
-    package init(_ snapshot: ClusterSnapshot) { self.snapshot = snapshot }
+    package init(_ snapshot: ClusterSnapshot) {
+        self.snapshot = snapshot
+        missing = MissingNodes(snapshot)
+    }
 
     /// One trace on one line; `id` is the JSON text of the `id` that came with the flow.
     package func line(_ trace: Trace, id: String? = nil) -> String {
@@ -24,17 +28,20 @@ package struct TraceJSON: Sendable {
             ("assumptions", .array(trace.assumptions.map(note))),
             ("unknowns", .array(trace.unknowns.map(note))),
         ]
-        return JSONValue.object(members).text
+        let text = JSONValue.object(members).text
+        let gaps = missing.named(in: text).members
+        return gaps.isEmpty ? text : JSONValue.object(members + gaps).text
     }
 
     /// What stands in for a trace that could not be made: a line of `--flows` that is no flow, a name nobody has.
-    package static func errorLine(_ message: String, id: String? = nil, line: Int? = nil) -> String {
+    package func errorLine(_ message: String, id: String? = nil, line: Int? = nil) -> String {
         var members: [(String, JSONValue)] = []
         if let id { members.append(("id", .verbatim(id))) }
         members += [
-            ("schema", .string(schema)),
+            ("schema", .string(Self.schema)),
             ("error", .object([("message", .string(message)), ("line", .optional(line))])),
         ]
+        members += missing.named(in: message).members
         return JSONValue.object(members).text
     }
 

@@ -16,7 +16,7 @@ package struct ServicesJSON: Sendable {
     /// One node on one line.
     package func line(_ node: NodeComparison, onlyDifferences: Bool) -> String {
         let ports = node.ports.filter { !onlyDifferences || $0.status != .inOrder }
-        return JSONValue.object([
+        let members: [(String, JSONValue)] = [
             ("schema", .string(Self.schema)),
             ("node", .string(node.node)),
             ("not_compared", .optional(node.notCompared)),
@@ -32,15 +32,16 @@ package struct ServicesJSON: Sendable {
             ("health_checks", .array(node.healthChecks.map(healthCheck))),
             ("unread_files", .array(node.unreadFiles.map(note))),
             ("stale_entries_looked_for", .bool(node.notCompared == nil && node.looksForStaleEntries)),
-        ]).text
+        ]
+        return JSONValue.object(members + MissingNodes(snapshot).named(in: node.node).members).text
     }
 
     /// A node that the API knows, and of which the bundle holds nothing.
-    package static func line(notCollected node: String) -> String {
+    package func line(notCollected node: String) -> String {
         var result = NodeComparison(node: node)
         result.notCompared = "not collected"
         result.looksForStaleEntries = false
-        return ServicesJSON(ClusterSnapshot()).line(result, onlyDifferences: false)
+        return line(result, onlyDifferences: false)
     }
 
     private func place(_ source: SourceLine?) -> [(String, JSONValue)] {

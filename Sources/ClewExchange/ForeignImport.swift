@@ -29,6 +29,9 @@ package struct ForeignImport: Sendable {
     private var hostName: String?
     private var nodeFolders: Set<String> = []
     private var nodesOfBugtool: [String: String] = [:]
+    /// Folders with a whole dump of the rules, by its tool: listings of single tables beside it say no more.
+    private var foldersOfDumps: Set<String> = []
+    private var listedTables: Set<String> = []
 
     /// `nodeName`: of the only node in it; else a file `hostname` names it, a prompt, or its folder.
     package init(_ bundle: SupportBundle, nodeName: String?) {
@@ -37,6 +40,11 @@ package struct ForeignImport: Sendable {
         hostName = Self.hostName(in: texts)
         nodeFolders = Self.nodeFolders(in: texts)
         nodesOfBugtool = ForeignLayouts.nodesOfBugtool(texts) { Self.isObject($0) }
+        for artifact in texts where artifact.bytes.contains(UInt8(ascii: "*")) {
+            for tool in ["iptables", "ip6tables"] where artifact.fileName.hasPrefix(tool + "-save") {
+                foldersOfDumps.insert(Self.folder(of: artifact.path) + tool)
+            }
+        }
         for artifact in texts { take(artifact, of: bundle) }
     }
 
@@ -109,17 +117,50 @@ package struct ForeignImport: Sendable {
             add("nodes/\(node)/\(file)", artifact.bytes, from: artifact.path, .layout, joins: isHalf)
             return true
         }
+        if takeListing(artifact, node: node) { return true }
+        let parts = artifact.path.split(separator: "/")
+        // Network configurations; files of another kind there may hold keys.
+        if parts.dropLast().last == "cni", [".conf", ".conflist"].contains(where: name.hasSuffix) {
+            add("nodes/\(node)/cni/\(name)", artifact.bytes, from: artifact.path, .layout)
+            return true
+        }
         var sections = ForeignLayouts.announced(artifact.bytes)
         if let block = ForeignLayouts.markdown(artifact.bytes) { sections.append(block) }
         var isUsed = false
         for section in sections {
-            guard let file = CommandGuess.fileName(forCommand: section.command), isPlausible(section.output),
-                section.output.contains(where: { $0 > 0x20 })
-            else { continue }
+            let place =
+                CommandGuess.fileName(forCommand: section.command)
+                ?? ForeignLayouts.fileName(forCommand: section.command)
+            guard let file = place, isPlausible(section.output), section.output.contains(where: { $0 > 0x20 }) else {
+                continue
+            }
             add("nodes/\(node)/\(file)", section.output, from: artifact.path, .layout)
             isUsed = true
         }
         return isUsed
+    }
+
+    /// Takes a listing of one table, beside those of others.
+    private mutating func takeListing(_ artifact: Artifact, node: String) -> Bool {
+        guard let (tool, table) = ForeignLayouts.table(ofListing: artifact.fileName),
+            ContentGuess.fileName(for: artifact.bytes) == "\(tool)-list.txt"
+        else { return false }
+        if foldersOfDumps.contains(Self.folder(of: artifact.path) + tool) {
+            notUnderstood.append("\(artifact.path): \(tool)-save beside it says the same and more")
+            return true
+        }
+        let place = "nodes/\(node)/\(tool)-list.txt"
+        let listing = ForeignLayouts.listing(artifact.bytes, table: table)
+        guard listedTables.insert("\(place) \(table)").inserted else {
+            notUnderstood.append("\(artifact.path): \(place) has the table \(table) of another file already")
+            return true
+        }
+        add(place, listing, from: artifact.path, .layout, joins: true)
+        return true
+    }
+
+    private static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     }
 
     /// The path below the node's folder.

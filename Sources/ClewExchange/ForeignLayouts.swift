@@ -14,8 +14,37 @@ enum ForeignLayouts {
         "ipsets": "ipset-list.txt", "ipset_container": "ipset-list.txt", "nft_ruleset": "nft-list-ruleset.txt",
         // awslabs/amazon-eks-ami, log-collector-script/linux/eks-log-collector.sh
         "iprule.txt": "ip-rule.txt", "iproute.txt": "ip-route.txt", "ip6rule.txt": "ip-6-rule.txt",
-        "ip6route.txt": "ip-6-route.txt", "sysctl_all.txt": "sysctl.txt",
+        "ip6route.txt": "ip-6-route.txt", "sysctl_all.txt": "sysctl.txt", "uname.txt": "uname.txt",
+        "dmesg.current": "dmesg.txt", "resolv.conf": "resolv.conf", "kube-proxy.log": "kube-proxy.log",
+        // sosreport
+        "uname_-a": "uname.txt", "dmesg": "dmesg.txt",
     ]
+
+    /// The table and the family of a listing of one table, by the file's name: `iptables-nat.txt` of the EKS log
+    /// collector, `iptables-t-nat-nL.out` of ovs-bugtool; `nil` for other names.
+    static func table(ofListing name: String) -> (tool: String, table: String)? {
+        let words = name.split { "-_ .".contains($0) }.map(String.init)
+        guard let tool = words.first, tool == "iptables" || tool == "ip6tables", words.count > 1 else { return nil }
+        let rest = words.dropFirst().filter { !["t", "txt", "out", "log"].contains($0) }
+        let tables = rest.filter { ["filter", "nat", "mangle", "raw", "security"].contains($0) }
+        let flags = rest.filter { !tables.contains($0) }
+        guard tables.count < 2, flags.allSatisfy({ $0.count < 5 && $0.allSatisfy { "nvxLS".contains($0) } }) else {
+            return nil
+        }
+        return (tool, tables.first ?? "filter")
+    }
+
+    /// A listing of one table as a part of a listing of several, without what the EKS log collector adds.
+    static func listing(_ bytes: [UInt8], table: String) -> [UInt8] {
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let own = lines.filter { !$0.hasPrefix("=======") && !$0.hasPrefix("Total Number of Rules: ") }
+        return Array("*\(table)\n\(own.joined(separator: "\n"))\nCOMMIT\n".utf8)
+    }
+
+    /// The file for the output of a command that only checks look at.
+    static func fileName(forCommand command: String) -> String? {
+        command == "conntrack -S" ? "conntrack-stats-1.txt" : nil
+    }
 
     /// Halves of one answer, to be put together.
     static let halves: Set<String> = ["ipv4_addr", "ipv6_addr"]

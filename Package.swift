@@ -157,8 +157,8 @@ let package = Package(
         .testTarget(
             name: "ClewCommandTests",
             dependencies: [
-                "ClewTestSupport", "clew", "clew-lab", "ClewCollector", "ClewParsers", "ClewSnapshot", "ClewNet",
-                "ClewBundle",
+                "ClewTestSupport", "clew", "clew-lab", "ClewExchange", "ClewCollector", "ClewKubeProxy", "ClewParsers",
+                "ClewSnapshot", "ClewNet", "ClewBundle",
             ], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -50,7 +50,8 @@ import Testing
         names.formUnion(original.objects.pods.map(\.name.name))
         names.formUnion(original.objects.services.map(\.name.name).filter { !["kubernetes", "kube-dns"].contains($0) })
         names.formUnion(original.nodes.map(\.name))
-        // Words of the formats: docs/redact.md says that such names stay where the format means the word.
+        // Words of the formats: that these are left where the format means them, and nowhere as a name, is what
+        // RedactionProofTests shows.
         let words = [
             "invalid", "ingress", "router", "local", "legacy", "tool", "name", "node", "pod", "port", "service", "type",
             "status", "app", "default",

@@ -92,7 +92,7 @@ struct HashedNames {
     private static func renamed(_ port: Port, _ redactor: inout Redactor) -> Port {
         Port(
             namespace: redactor.names.name(port.namespace), service: redactor.names.name(port.service),
-            port: port.port.isEmpty ? "" : redactor.word(port.port, .comment))
+            port: redactor.names.port(port.port))
     }
 
     /// The word behind an option, without its quotes.
@@ -149,9 +149,9 @@ struct HashedNames {
             // Colons are no letters of a name there.
             let own = IPAddress(address) ?? IPAddress(String(address.map { $0 == "." ? ":" : $0 }))
             let other = own.map { redactor.address($0).description } ?? address
-            parts[3] = "\(redactor.word(port, .comment))__\(own?.family == .ipv6 ? Self.dotted(other) : other)"
+            parts[3] = "\(redactor.names.port(port))__\(own?.family == .ipv6 ? Self.dotted(other) : other)"
         } else {
-            parts[3] = redactor.word(parts[3], .comment)
+            parts[3] = redactor.names.port(parts[3])
         }
         let other = parts.joined(separator: "/")
         let isOwnHash = ChainNames.hash(rest).prefix(8) == words[place]

@@ -156,6 +156,12 @@ struct JSONRewriter {
         case .command: return Self.output(text, place, &redactor)
         case .manifest:
             if place.key == "collected" || place.key == "tool" { return text }
+            if place.key == "what", text.hasPrefix("node ") {
+                let name = String(text.dropFirst(5).prefix { $0 != "," })
+                return "node " + redactor.names.name(name)
+                    + Self.rewritten(String(text.dropFirst(5 + name.count)), .free, &redactor)
+            }
+            if place.key == "command" { return CommandLine.rewritten(text, &redactor) }
             if place.isName {
                 return text.split(separator: "/", omittingEmptySubsequences: false).map {
                     redactor.names.name(String($0))
@@ -182,6 +188,8 @@ struct JSONRewriter {
             // Names of nft's own things; those with a hash are told by their form.
             if text.contains("/") || text.hasPrefix("@") { return rewritten(text, .format, &redactor) }
             return place.parent == "table" && text == "kube-proxy" ? text : redactor.names.rules(text)
+        case "target" where place.parent == "jump" || place.parent == "goto":
+            return text.contains("/") ? rewritten(text, .format, &redactor) : redactor.names.known(text) ?? text
         case "table":
             return RouteTables.isKnown(text) ? text : redactor.names.rules(text)
         case "right", "left", "elem", "data":
@@ -200,10 +208,10 @@ struct JSONRewriter {
     }
 
     private static func field(_ text: String, _ place: Place, _ redactor: inout Redactor) -> String {
-        if place.isName { return LabelNames.value(text, &redactor) }
+        if place.isName { return LabelNames.value(text, of: place.key, &redactor) }
         switch place.key {
         case "name" where place.parent == "ports", "targetPort", "portName":
-            return text.isEmpty || text.allSatisfy(\.isNumber) ? text : redactor.word(text, .comment)
+            return redactor.names.port(text)
         case "name", "namespace", "generateName", "nodeName", "serviceName", "serviceAccountName", "serviceAccount",
             "hostname", "subdomain", "hostnameOverride", "claimName", "zone", "region", "clusterName":
             return hasAddress(text) ? rewritten(text, .free, &redactor) : redactor.names.name(text)
@@ -212,7 +220,8 @@ struct JSONRewriter {
             "pod-template-hash":
             return text.allSatisfy(\.isNumber) ? text : rewritten(text, .free, &redactor)
         case _ where LabelNames.keptFields.contains(place.key):
-            return redactor.names.known(text) == nil && LabelNames.isPlainValue(text)
+            let isOwnWord = FormatWords.contains(text) || LabelNames.fieldValues.contains(text)
+            return isOwnWord || redactor.names.known(text) == nil && LabelNames.isPlainValue(text)
                 ? text : rewritten(text, .free, &redactor)
         case "data": return rewritten(text, .free, &redactor)
         default:
@@ -268,84 +277,5 @@ enum EmbeddedText {
         let start = json.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
         guard unread.isEmpty, start == UInt8(ascii: "{") || start == UInt8(ascii: "[") else { return nil }
         return json
-    }
-}
-
-/// Labels, annotations, and fields whose values are words of the API.
-enum LabelNames {
-    private static let publicDomains = [
-        "kubernetes.io", "k8s.io", "projectcalico.org", "coreos.com", "cilium.io", "x-k8s.io", "openshift.io",
-    ]
-
-    /// Whether a key belongs to Kubernetes or a network plugin.
-    static func isPublic(_ key: String) -> Bool {
-        guard let slash = key.firstIndex(of: "/") else { return false }
-        let domain = key[..<slash]
-        return publicDomains.contains { domain == $0 || domain.hasSuffix("." + $0) }
-            && !key.hasSuffix("last-applied-configuration")
-    }
-
-    static func key(_ key: String, _ redactor: inout Redactor) -> String {
-        if isPublic(key) { return key }
-        if ["app", "name", "component", "tier", "k8s-app", "role", "version", "cpu", "memory", "pods"].contains(key) {
-            return key
-        }
-        if key.contains("/"), !key.contains(":") {
-            return key.split(separator: "/", omittingEmptySubsequences: false).map {
-                redactor.names.name(String($0))
-            }.joined(separator: "/")
-        }
-        if key.contains(where: { "./: ".contains($0) }) {
-            return JSONRewriter.rewritten(key, .free, &redactor)
-        }
-        return PlainWords.contains(key) && redactor.names.known(key) == nil ? key : redactor.names.name(key)
-    }
-
-    /// The value of a label: a name, but for numbers and what addresses are in it.
-    static func value(_ text: String, _ redactor: inout Redactor) -> String {
-        if Redactor.isNumber(text) { return JSONRewriter.rewritten(text, .free, &redactor) }
-        if text.utf8.allSatisfy({ TokenScanner.isWordByte($0) || $0 == UInt8(ascii: "-") }) {
-            return publicValues.contains(text) ? text : redactor.names.name(text)
-        }
-        return JSONRewriter.rewritten(text, .free, &redactor)
-    }
-
-    /// A registry, folders in it, and a version: all are names, but those that everybody pulls.
-    static func image(_ text: String, _ redactor: inout Redactor) -> String {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { part -> String in
-            let words = part.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard let name = words.first else { return "" }
-            let other = publicImages.contains(name) ? name : redactor.names.name(name)
-            let rest = words.dropFirst().map {
-                Redactor.isNumber($0) ? $0 : JSONRewriter.rewritten($0, .free, &redactor)
-            }
-            return ([other] + rest).joined(separator: ":")
-        }
-        return parts.joined(separator: "/")
-    }
-
-    private static let publicImages: Set<String> = [
-        "registry.k8s.io", "k8s.gcr.io", "docker.io", "quay.io", "library", "pause", "busybox", "flannel", "calico",
-        "node", "cni", "cilium", "kindnetd",
-    ]
-
-    private static let publicValues: Set<String> = [
-        "linux", "amd64", "arm64", "node", "control-plane", "Helm", "Auto", "auto", "Disabled", "PreferZone",
-        "PreferClose", "endpointslice-controller", "apiserver", "vxlan", "host-gw", "cluster-service",
-    ]
-
-    static let keptFields: Set<String> = [
-        "kind", "apiVersion", "type", "protocol", "phase", "status", "addressType", "ipFamilyPolicy", "ipFamilies",
-        "internalTrafficPolicy", "externalTrafficPolicy", "sessionAffinity", "operator", "effect", "restartPolicy",
-        "dnsPolicy", "imagePullPolicy", "mode", "scheduler", "detectLocalMode", "kubeletVersion", "kubeProxyVersion",
-        "containerRuntimeVersion", "architecture", "operatingSystem", "policyTypes", "ipMode", "creationTimestamp",
-        "lastTransitionTime", "lastHeartbeatTime", "startTime", "trafficDistribution", "Backend", "Type", "cniVersion",
-        "syncPeriod", "minSyncPeriod", "tcpTimeout", "tcpFinTimeout", "udpTimeout", "tcpEstablishedTimeout",
-        "tcpCloseWaitTimeout", "appProtocol", "cgroupDriver", "iptables", "deletionTimestamp", "endpointslice",
-    ]
-
-    static func isPlainValue(_ text: String) -> Bool {
-        text.utf8.count < 64
-            && text.utf8.allSatisfy { TokenScanner.isWordByte($0) || ".-+:/~".utf8.contains($0) }
     }
 }

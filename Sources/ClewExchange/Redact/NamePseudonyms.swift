@@ -22,21 +22,49 @@ struct NamePseudonyms {
         "", "default", "kube-system", "kube-public", "kube-node-lease", "kubernetes", "kube-dns", "coredns",
         "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kube-flannel",
         "kube-flannel-ds", "flannel", "kube-flannel-cfg", "calico-system", "calico-node", "tigera-operator", "cilium",
-        "kindnet", "localhost", "local", "localdomain", "svc", "cluster", "pod", "true", "false", "com", "org", "net",
-        "io", "internal", "arpa", "in-addr", "ip6", "k8s", "x-k8s", "extension-apiserver-authentication",
-        "cluster-info", "kubeadm-config", "kubelet-config", "kube-root-ca.crt", "apiserver",
+        "kindnet", "localhost", "true", "false", "extension-apiserver-authentication", "cluster-info",
+        "kubeadm-config", "kubelet-config", "kube-root-ca.crt", "apiserver",
+    ]
+
+    /// What names of hosts and groups of the API end in, wherever they are.
+    private static let endings: Set<Substring> = [
+        "local", "localdomain", "svc", "cluster", "pod", "com", "org", "net", "io", "internal", "arpa", "in-addr",
+        "ip6", "k8s", "x-k8s",
+    ]
+
+    /// Names of ports that say no more than the protocol does.
+    private static let publicPorts: Set<String> = [
+        "http", "https", "grpc", "dns", "dns-tcp", "metrics", "tcp", "udp", "sctp",
     ]
 
     static func isEverywhere(_ name: String) -> Bool {
         everywhere.contains(name) || name.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
     }
 
+    /// How much of the end of a name with dots is such that everybody has it: `.svc.cluster.local`.
+    static func publicEnding(of name: String) -> Substring {
+        guard name.contains(".") else { return "" }
+        var rest = name[...]
+        while let dot = rest.lastIndex(of: "."), endings.contains(rest[rest.index(after: dot)...]) {
+            rest = rest[..<dot]
+        }
+        if rest.endIndex < name.endIndex, endings.contains(rest) { return name[...] }
+        return name[rest.endIndex...]
+    }
+
+    /// The pseudonym of a port's name.
+    mutating func port(_ name: String) -> String {
+        if Self.publicPorts.contains(name) || name.allSatisfy(\.isNumber) { return name }
+        return self.name(name)
+    }
+
     /// The pseudonym of a name; of one with dots, as hosts have them, part by part.
     mutating func name(_ name: String, _ kind: Kind = .name) -> String {
         if Self.isEverywhere(name) { return name }
         if name.contains(".") {
-            return name.split(separator: ".", omittingEmptySubsequences: false).map { self.name(String($0), kind) }
-                .joined(separator: ".")
+            let ending = Self.publicEnding(of: name)
+            let parts = name.dropLast(ending.count).split(separator: ".", omittingEmptySubsequences: false)
+            return parts.map { self.name(String($0), kind) }.joined(separator: ".") + ending
         }
         // What the API makes names of ends so.
         if name.hasSuffix("-") || name.hasSuffix("_") {
@@ -95,6 +123,9 @@ struct NamePseudonyms {
     /// A chain's, a set's, a table's: words of vendors stay, what may be a name or the hash of one goes.
     mutating func rules(_ name: String) -> String {
         if let known = pseudonyms[name], known.kind == .rules { return known.pseudonym }
+        if RuleNames.isBuiltIn(name) { return name }
+        // Called as an object is.
+        if let known = pseudonyms[name], known.kind == .name { return known.pseudonym }
         if DeviceNames.isPlain(name) { return name }
         var result = ""
         var part = ""
@@ -232,6 +263,20 @@ enum DeviceNames {
 
 /// What names of chains and sets tell.
 enum RuleNames {
+    /// Tables of iptables, and whatever is written in capitals, as its chains and targets are.
+    static func isBuiltIn(_ name: String) -> Bool {
+        ["filter", "nat", "mangle", "raw", "security"].contains(name) || ofCalico.contains(name)
+            || name.allSatisfy(\.isUppercase) && FormatWords.contains(name)
+    }
+
+    /// Chains that Calico has on every node (projectcalico/calico, felix/rules/rule_defs.go).
+    private static let ofCalico: Set<String> = [
+        "cali-nat-outgoing", "cali-fip-dnat", "cali-fip-snat", "cali-from-wl-dispatch", "cali-to-wl-dispatch",
+        "cali-from-host-endpoint", "cali-to-host-endpoint", "cali-wl-to-host", "cali-cidr-block", "cali-rpf-skip",
+        "cali-from-hep-forward", "cali-to-hep-forward", "cali-set-endpoint-mark", "cali-from-endpoint-mark",
+        "cali-forward-check", "cali-forward-endpoint-mark", "cali-failsafe-in", "cali-failsafe-out",
+    ]
+
     /// How those begin that software makes: what follows is made of words in capitals, or hashes.
     static let vendors = [
         "KUBE-", "cali", "CNI-", "DOCKER", "FLANNEL-", "CILIUM_", "OLD_CILIUM_", "WEAVE-", "ISTIO_", "LIBVIRT_",

@@ -155,9 +155,7 @@ struct RedactedFile {
                 parts[index] = redactor.names.name(original)
             } else if before == "proc-xt_recent" {
                 parts[index] = redactor.names.rules(original)
-            } else if ["nodes", "netns", "cluster", "proc-xt_recent", "bundle.json"].contains(original)
-                || ArtifactFormat(fileName: original) != nil
-            {
+            } else if isOwn(original, below: parts[..<index]) {
                 continue
             } else {
                 let stem = original.prefix { $0 != "." }
@@ -168,6 +166,39 @@ struct RedactedFile {
         }
         return parts.joined(separator: "/")
     }
+
+    /// Whether a part of a path is what the format of bundles, or the collector, calls it.
+    private static func isOwn(_ part: String, below parts: ArraySlice<String>) -> Bool {
+        if ["nodes", "netns", "cluster", "proc-xt_recent", "bundle.json", "cni", "pod-logs", "processes", "ethtool"]
+            .contains(part) || ArtifactFormat(fileName: part) != nil
+        {
+            return true
+        }
+        let depth = parts.count
+        if depth > 0, parts[depth - 1] == "cluster" { return lists.contains(String(part.prefix { $0 != "." })) }
+        guard depth > 1, parts[depth - 2] == "nodes" || parts[depth - 2] == "netns" else { return false }
+        let stem = part.prefix { $0 != "." }
+        return part.hasPrefix("proc-net-")
+            || collected.contains(String(stem.last?.isNumber == true ? stem.dropLast(2) : stem))
+            || collected.contains(String(stem))
+    }
+
+    /// Files of objects, called by what is in them.
+    private static let lists: Set<String> = [
+        "all", "objects", "nodes", "pods", "services", "endpoints", "endpointslices", "namespaces", "networkpolicies",
+        "daemonsets", "configmaps",
+    ]
+
+    /// What the collector's script calls the files of a node, besides those that are read.
+    private static let collected: Set<String> = [
+        "bridge-vlan", "calico-nodename", "calicoctl-node-status", "chronyc-tracking", "cilium-endpoint-list",
+        "cilium-service-list", "cilium-status", "cni-files", "cni-networks", "conntrack-stats", "dmesg",
+        "docker-daemon", "flannel-docker", "flannel-subnet", "hosts", "ip-link-stats", "ip-version",
+        "iptables-version", "ipvsadm-connections", "ipvsadm-stats", "ipvsadm-timeouts", "journal-kernel",
+        "journal-services", "kubelet-config", "modules-builtin", "modules-load", "nft-list-chains", "nft-version",
+        "nstat", "os-release", "proc-modules", "proc-version", "resolv", "ss-all", "sysctl-files", "systemctl-cat",
+        "systemctl-is-active", "tc-qdisc", "uname", "uptime", "kube-proxy-metrics", "kube-proxy", "flannel",
+    ]
 
     func rewritten(_ redactor: inout Redactor) -> Result {
         redactor.lastAddress = nil

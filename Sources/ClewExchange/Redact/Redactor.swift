@@ -115,12 +115,17 @@ struct Redactor {
 
     private mutating func newWord(_ word: String, _ mode: Mode) -> (text: String, isFinal: Bool) {
         if mode == .format, FormatWords.contains(word) { return (word, true) }
-        if mode == .comment, CommentWords.all.contains(word) { return (word, true) }
         if let known = names.known(word, amongWords: mode != .format) { return (known, true) }
+        if mode == .comment, CommentWords.all.contains(word) { return (word, !isFinding) }
+        let ending = NamePseudonyms.publicEnding(of: word)
+        if !ending.isEmpty {
+            let rest = String(word.dropLast(ending.count))
+            return (rest.isEmpty ? word : newWord(rest, mode).text + ending, false)
+        }
         if let embedded = embeddedAddress(word) { return (embedded, false) }
         if let hex = hexAddress(word) { return (hex, false) }
         if NamePseudonyms.isEverywhere(word) || Self.isNumber(word) { return (word, true) }
-        if let inner = innerNames(word) { return (inner, false) }
+        if let inner = innerNames(word, mode) { return (inner, false) }
         if mode == .format || PlainWords.contains(word) { return (word, false) }
         if Self.isIdentifier(word) { return (names.identifier(word), true) }
         if DeviceNames.isOfKernel(word) { return (word, true) }
@@ -226,7 +231,7 @@ struct Redactor {
     }
 
     /// A word with names in it: `cni-shop_web-0`.
-    private mutating func innerNames(_ word: String) -> String? {
+    private mutating func innerNames(_ word: String, _ mode: Mode) -> String? {
         var parts: [(text: Substring, separator: String)] = []
         var start = word.startIndex
         for index in word.indices where ".-_".contains(word[index]) {
@@ -245,7 +250,7 @@ struct Redactor {
             while length > 0, replacement == nil {
                 let group = parts[index..<index + length]
                 let text = group.dropLast().map { $0.text + $0.separator }.joined() + (group.last?.text ?? "")
-                if text.count > 2 || length > 1, !FormatWords.contains(text) { replacement = names.known(text) }
+                if text.count > 1, mode != .format || !FormatWords.contains(text) { replacement = names.known(text) }
                 if replacement == nil { length -= 1 }
             }
             if let replacement {
@@ -259,16 +264,4 @@ struct Redactor {
         }
         return isChanged ? result : nil
     }
-}
-
-/// What kube-proxy and network plugins write into comments beside names.
-enum CommentWords {
-    static let all = Set(
-        """
-        cluster external loadbalancer IP has no local endpoints kubernetes service portals externally-visible rules \
-        forwarding conntrack pod source destination rule postrouting requiring SNAT traffic firewall for dropping \
-        marked packets must be last in this chain NOTE the nodeports health check node port masquerade purpose and \
-        filter not accepted by to flanneld masq forward cali endpoint endpoints with balancer load block incoming \
-        localnet connections portmap name id bridge dst ip src solving hairpin nodeport ports access -> Kubernetes
-        """.split { $0 == " " || $0 == "\n" }.map(String.init))
 }

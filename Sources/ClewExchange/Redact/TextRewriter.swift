@@ -13,10 +13,13 @@ struct TextRewriter {
     private var lineAddresses: [IPAddress] = []
     /// What was before the last `/` or `-`, which makes networks and ranges.
     private var pending: (address: IPAddress, sign: UInt8)?
+    /// A comment that kube-proxy writes: its words are kept, whatever is called so.
+    private let isSentence: Bool
 
     init(_ bytes: [UInt8], _ mode: Redactor.Mode) {
         self.mode = mode
         scanner = TokenScanner(bytes)
+        isSentence = mode == .comment && CommentWords.isSentence(String(decoding: bytes, as: UTF8.self))
         output.reserveCapacity(bytes.count + bytes.count / 8)
     }
 
@@ -88,10 +91,58 @@ struct TextRewriter {
             return output += redactor.names.identifier(word).utf8
         }
         if mode == .format, let other = placed(word, range, &redactor) { return output += other.utf8 }
+        if mode == .comment {
+            if let other = objectName(word, range, &redactor) { return output += other.utf8 }
+            if isSentence, CommentWords.all.contains(word) { return output += word.utf8 }
+        }
         if mode == .free, isOption(word, range), redactor.names.known(word) == nil { return output += word.utf8 }
         let slash = UInt8(ascii: "/")
         let isBeside = scanner.byte(at: range.lowerBound - 1) == slash || scanner.byte(at: range.upperBound) == slash
         output += redactor.word(word, mode, isBesideSlash: isBeside).utf8
+    }
+
+    /// `shop/web:http` in a comment, at its first word: both names and the port's, known or not.
+    private mutating func objectName(_ word: String, _ range: Range<Int>, _ redactor: inout Redactor) -> String? {
+        guard Self.isLabel(word), scanner.byte(at: range.lowerBound - 1) != UInt8(ascii: "/"),
+            scanner.byte(at: range.lowerBound - 1) != UInt8(ascii: ":")
+        else { return nil }
+        var ends: [Int] = []
+        for sign in [UInt8(ascii: "/"), UInt8(ascii: ":")] {
+            let start = ends.last.map { $0 + 1 } ?? range.upperBound + 1
+            guard scanner.byte(at: start - 1) == sign else { break }
+            var end = start
+            while let byte = scanner.byte(at: end), TokenScanner.isWordByte(byte) || TokenScanner.isInner(byte) {
+                end += 1
+            }
+            guard end > start, scanner.byte(at: end) != UInt8(ascii: "/") else { break }
+            ends.append(end)
+        }
+        guard let nameEnd = ends.first else { return nil }
+        let name = String(decoding: scanner.bytes[(range.upperBound + 1)..<nameEnd], as: UTF8.self)
+        guard Self.isLabel(name), !Self.isOfProse(word, name) else { return nil }
+        var result = redactor.names.name(word) + "/" + redactor.names.name(name)
+        if ends.count > 1 {
+            let port = String(decoding: scanner.bytes[(nameEnd + 1)..<ends[1]], as: UTF8.self)
+            if Self.isLabel(port) {
+                result += ":" + redactor.names.port(port)
+                scanner.skip(to: ends[1])
+                return result
+            }
+        }
+        scanner.skip(to: nameEnd)
+        return result
+    }
+
+    /// A name as the API takes it, and more than a number.
+    private static func isLabel(_ word: String) -> Bool {
+        word.utf8.allSatisfy { byte in
+            byte &- 0x61 < 26 || byte &- 0x30 < 10 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+        } && word.utf8.contains { $0 &- 0x61 < 26 } && word.utf8.count < 254
+    }
+
+    private static func isOfProse(_ one: String, _ other: String) -> Bool {
+        let words = ["tcp", "udp", "sctp", "icmp", "and", "or", "in", "out", "ipv4", "ipv6"]
+        return words.contains(one) && words.contains(other)
     }
 
     /// `-lntu`: letters that are options, and no name.
@@ -103,7 +154,7 @@ struct TextRewriter {
     }
 
     /// A word at a place where only names of one sort stand; `nil` elsewhere.
-    private func placed(_ word: String, _ range: Range<Int>, _ redactor: inout Redactor) -> String? {
+    private mutating func placed(_ word: String, _ range: Range<Int>, _ redactor: inout Redactor) -> String? {
         let before = scanner.byte(at: range.lowerBound - 1)
         let after = scanner.byte(at: range.upperBound)
         let isSpaced = before == nil || before == 0x20 || before == 0x0A || before == 0x09
@@ -122,9 +173,12 @@ struct TextRewriter {
         case "A", "N", "P", "Chain": return isSecondWord || previous == "Chain" ? redactor.names.rules(word) : nil
         case "match-set", "add-set", "del-set", "set-name", "hashlimit-name", "name", "Name":
             return redactor.names.rules(word)
+        case "j", "g", "jump", "goto":
+            guard previous.count > 1 || isDevicePlace, !RuleNames.isBuiltIn(word) else { return nil }
+            return redactor.names.known(word)
         case "comment", "log-prefix", "nflog-prefix", "string", "helper":
             guard word != "comment", beforePrevious != "m" || previous != "comment" else { return nil }
-            return redactor.word(word, .comment)
+            return objectName(word, range, &redactor) ?? redactor.word(word, .comment)
         case "create", "add": return isSecondWord ? redactor.names.rules(word) : nil
         case "chain", "set", "map", "flowtable": return isSecondWord ? redactor.names.rules(word) : nil
         case "lookup", "table":

@@ -30,7 +30,8 @@ enum LabelNames {
     private static let publicKeys: Set<String> = [
         "app", "name", "component", "tier", "k8s-app", "role", "version", "controller-revision-hash",
         "pod-template-hash", "pod-template-generation", "cpu", "memory", "pods", "ephemeral-storage", "hugepages-1Gi",
-        "hugepages-2Mi", "config.conf", "kubeconfig.conf", "cni-conf.json", "net-conf.json", "Corefile", "kubelet",
+        "hugepages-2Mi", "kubeproxy.config.k8s.io", "kubelet.config.k8s.io", "config.conf", "kubeconfig.conf",
+        "cni-conf.json", "net-conf.json", "Corefile", "kubelet",
         "cni_network_config", "calico_backend", "typha_service_name", "veth_mtu", "ClusterConfiguration",
     ]
 

@@ -159,9 +159,10 @@ struct RedactedFile {
                 continue
             } else {
                 let stem = original.prefix { $0 != "." }
+                let ending = String(original.dropFirst(stem.count))
                 parts[index] =
                     redactor.word(String(stem), .free)
-                    + JSONRewriter.rewritten(String(original.dropFirst(stem.count)), .free, &redactor)
+                    + (endings.contains(ending) ? ending : JSONRewriter.rewritten(ending, .free, &redactor))
             }
         }
         return parts.joined(separator: "/")
@@ -176,12 +177,17 @@ struct RedactedFile {
         }
         let depth = parts.count
         if depth > 0, parts[depth - 1] == "cluster" { return lists.contains(String(part.prefix { $0 != "." })) }
-        guard depth > 1, parts[depth - 2] == "nodes" || parts[depth - 2] == "netns" else { return false }
+        // The bundle may be the folder of a node itself.
+        guard depth == 0 || depth > 1 && ["nodes", "netns"].contains(parts[depth - 2]) else { return false }
         let stem = part.prefix { $0 != "." }
         return part.hasPrefix("proc-net-")
             || collected.contains(String(stem.last?.isNumber == true ? stem.dropLast(2) : stem))
             || collected.contains(String(stem))
     }
+
+    private static let endings: Set<String> = [
+        ".txt", ".json", ".yaml", ".yml", ".log", ".conf", ".conflist", ".env", ".md", ".gz", ".out",
+    ]
 
     /// Files of objects, called by what is in them.
     private static let lists: Set<String> = [
@@ -197,7 +203,8 @@ struct RedactedFile {
         "iptables-version", "ipvsadm-connections", "ipvsadm-stats", "ipvsadm-timeouts", "journal-kernel",
         "journal-services", "kubelet-config", "modules-builtin", "modules-load", "nft-list-chains", "nft-version",
         "nstat", "os-release", "proc-modules", "proc-version", "resolv", "ss-all", "sysctl-files", "systemctl-cat",
-        "systemctl-is-active", "tc-qdisc", "uname", "uptime", "kube-proxy-metrics", "kube-proxy", "flannel",
+        "systemctl-is-active", "tc-qdisc", "uname", "uptime", "kube-proxy-metrics", "kube-proxy-healthz", "kube-proxy",
+        "flannel",
     ]
 
     func rewritten(_ redactor: inout Redactor) -> Result {

@@ -250,7 +250,7 @@ struct Redactor {
             while length > 0, replacement == nil {
                 let group = parts[index..<index + length]
                 let text = group.dropLast().map { $0.text + $0.separator }.joined() + (group.last?.text ?? "")
-                if text.count > 1, mode != .format || !FormatWords.contains(text) { replacement = names.known(text) }
+                if mode != .format || text.count > 1 && !FormatWords.contains(text) { replacement = names.known(text) }
                 if replacement == nil { length -= 1 }
             }
             if let replacement {

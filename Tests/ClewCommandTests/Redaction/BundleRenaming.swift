@@ -124,6 +124,11 @@ struct BundleRenaming {
         if before == slash, start > 1, NameRun.isLetter(bytes[start - 2]), after != slash, after != UInt8(ascii: ".") {
             return true
         }
+        if before == UInt8(ascii: ":") {
+            // The port of `shop/web:http`.
+            let head = bytes[..<(start - 1)].reversed().prefix { NameRun.isLetter($0) || "-./".utf8.contains($0) }
+            return head.contains(slash) && [quote, 0x20, 0x0A].contains(after)
+        }
         let keys = ["name", "namespace", "generateName", "kubernetes.io/service-name", "app", "k8s-app", "nodeName"]
         if before == 0x20, [0x0A, UInt8(ascii: ","), UInt8(ascii: "}")].contains(after) {
             // The same in YAML.

@@ -94,6 +94,9 @@ struct CanonicalBundle {
     }
 
     private static func isSame(_ unit: Unit, _ other: Unit) -> Bool {
-        unit.canonical == other.canonical || unit.source == other.source
+        if unit.canonical == other.canonical || unit.source == other.source { return true }
+        // Two pseudonyms where the other has one for both; a name that was let through is called otherwise there.
+        let isBracket: (Character) -> Bool = { $0 == "⟦" || $0 == "⟧" }
+        return unit.canonical.filter { !isBracket($0) } == other.canonical.filter { !isBracket($0) }
     }
 }

@@ -62,20 +62,25 @@ services-scale: deps ## clew services on all recorded nodes and on DAMAGES damag
 # LAB narrows it down: make lab LAB='--network bridge-vxlan --fault forward-drop'; JOBS labs run at once.
 LAB ?=
 JOBS ?= 2
+# Optimised, since a campaign is long; the mutants of lab-mutants are in the debug build only.
+CLEW_LAB = $$($(SWIFT) build -c release --show-bin-path)/clew-lab
+RECORDED := $(wildcard Tests/Corpus/lab-rules/*-*)
 
-lab: deps ## compare Clew with the kernel in real networks, healthy and broken (root)
-	$(SWIFT) build --product clew-lab
-	"$$($(SWIFT) build --show-bin-path)/clew-lab" test --jobs $(JOBS) $(LAB)
+lab: deps ## compare Clew with the kernel in real networks, healthy and broken, and on random rules (root)
+	$(SWIFT) build -c release --product clew-lab
+	"$(CLEW_LAB)" recorded --node worker-a $(RECORDED)
+	$(MAKE) lab-fuzz N=40
+	"$(CLEW_LAB)" test --jobs $(JOBS) $(LAB)
 
 # Rule sets of each backend, half of them of each family, and the campaign's seed.
 N ?= 2000
 SEED ?= 1
 
 lab-fuzz: deps ## compare Clew with the kernel on N random rule sets of each backend (root)
-	$(SWIFT) build --product clew-lab
-	@lab="$$($(SWIFT) build --show-bin-path)/clew-lab"; half=$$((($(N) + 1) / 2)); jobs=; status=0; \
+	$(SWIFT) build -c release --product clew-lab
+	@half=$$((($(N) + 1) / 2)); jobs=; status=0; \
 	for backend in legacy nft; do for family in 4 6; do \
-		"$$lab" fuzz --seed $(SEED) --count $$half --backend $$backend --family $$family & jobs="$$jobs $$!"; \
+		"$(CLEW_LAB)" fuzz --seed $(SEED) --count $$half --backend $$backend --family $$family & jobs="$$jobs $$!"; \
 	done; done; \
 	for job in $$jobs; do wait $$job || status=1; done; exit $$status
 

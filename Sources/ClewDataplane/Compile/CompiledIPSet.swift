@@ -115,8 +115,13 @@ package struct CompiledIPSet: Sendable {
     }
 
     /// The prefix length of an element's network, where it holds the packet's address.
+    ///
+    /// Elements of ports of bridges are kept apart: `physdev` is part of what is hashed (`hash_netiface4_elem_hashed`).
     private func networkBits(_ number: Int, _ probes: [Probe]) -> Int? {
         let entry = set.entries[number]
+        if entry.parts.contains(where: { if case .interface(_, isPhysical: true) = $0 { true } else { false } }) {
+            return nil
+        }
         guard case .addresses(let range)? = entry.parts.first, let probe = probes.first,
             range.contains(probe.address)
         else { return nil }

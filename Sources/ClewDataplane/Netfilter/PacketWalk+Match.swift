@@ -151,7 +151,7 @@ extension PacketWalk {
             }
             return Ternary(!own.isDisjoint(with: wanted))
         }
-        guard let connection else { return state.bearsTemplate ? .unknown : .no }
+        guard let connection else { return state.bearsTemplate ? ofTemplate(test, state, set) : .no }
         switch test {
         case .conntrackStatus(let wanted):
             var own: ConntrackStatus = []
@@ -179,6 +179,20 @@ extension PacketWalk {
             }
         case .conntrackDirection(let isReply): return Ternary(isReply == state.isReplyDirection)
         default: return .unknown
+        }
+    }
+
+    /// What a match finds in the entry that a CT rule gives a packet until conntrack sees it: all zero, and confirmed
+    /// (`nf_ct_tmpl_alloc()`, `xt_ct_tg_check()`).
+    private func ofTemplate(_ test: MatchTest, _ state: WalkState, _ set: RuleSet) -> Ternary {
+        switch test {
+        case .conntrackStatus(let wanted): Ternary(wanted.contains(.confirmed))
+        case .conntrackProtocol(let number): Ternary(number.rawValue == 0)
+        case .conntrackAddress(_, let pool):
+            Ternary(set.maskedAddresses[Int(pool.rawValue)].contains(.zero(state.packet.family)))
+        case .conntrackPort(_, let range): Ternary(range.contains(0))
+        case .conntrackDirection(let isReply): Ternary(!isReply)
+        default: .unknown
         }
     }
 

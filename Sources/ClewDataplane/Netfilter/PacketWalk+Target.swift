@@ -23,8 +23,9 @@ extension PacketWalk {
         case .nat(let pool): return translate(set.natTargets[Int(pool.rawValue)], rule, rules, &state)
         case .masquerade: return translate(NATTarget(kind: .masquerade), rule, rules, &state)
         case .notrack:
-            // Only before conntrack has seen the packet (`xt_CT.c`: "Previously seen (loopback)? Ignore").
-            if state.conntrackState.isEmpty, !state.hasTemplate {
+            // Not where the packet belongs to an entry already (`xt_CT.c`: "Previously seen (loopback)? Ignore"). What
+            // conntrack found invalid on its way out belongs to none.
+            if state.conntrackState.isEmpty || state.conntrackState == .invalid, !state.hasTemplate {
                 state.conntrackState = .untracked
                 state.hasConnection = false
             }

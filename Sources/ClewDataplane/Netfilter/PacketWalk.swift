@@ -318,22 +318,28 @@ struct PacketWalk: PacketDomain {
         for number in state.parked.indices where state.parked[number].namespace == namespace.index {
             let isOriginal = state.parked[number].original == tuple
             guard isOriginal || state.parked[number].reply == tuple else { continue }
+            // The answer went another way than through this conntrack (`tcp_conntracks`: sSS and an ACK are sIV).
+            if isOriginal, state.parked[number].awaitsAnswer, state.packet.tcpFlags & (Packet.syn | Packet.rst) == 0 {
+                return findInvalid(&state)
+            }
             attach(state.parked.remove(at: number), isReply: !isOriginal, &state)
             return
         }
         if usesRecordedConnections, attachRecorded(tuple, &state) { return }
-        guard opensConnection(state.packet) else {
-            state.conntrackState = .invalid
-            state.wasInvalid = true
-            log(.tracked(.invalid, arena.keep(tuple)), &state)
-            return
-        }
+        guard opensConnection(state.packet) else { return findInvalid(&state) }
         if namespace.isTableFull { findTableFull(&state) }
         state.connection = Connection(namespace: namespace.index, opening: tuple)
         state.hasConnection = true
         state.conntrackState = .new
+        state.connection.awaitsAnswer = tuple.ipProtocol == .tcp && state.packet.tcpFlags & Packet.syn != 0
         state.isReplyDirection = false
         log(.tracked(.new, arena.keep(tuple)), &state)
+    }
+
+    private mutating func findInvalid(_ state: inout WalkState) {
+        state.conntrackState = .invalid
+        state.wasInvalid = true
+        log(.tracked(.invalid, arena.keep(state.packet.tuple)), &state)
     }
 
     func isLost(_ state: WalkState) -> Bool { state.findsTableFull }
@@ -342,7 +348,7 @@ struct PacketWalk: PacketDomain {
         state.connection = connection
         state.hasConnection = true
         state.isReplyDirection = isReply
-        if isReply { state.connection.seenReply = true }
+        if isReply { (state.connection.seenReply, state.connection.awaitsAnswer) = (true, false) }
         state.conntrackState = state.connection.seenReply ? .established : .new
         let nat = connection.translatesDestination || connection.translatesSource
         let result: ConntrackResult = isReply ? (nat ? .translatedAnswer : .answer) : .known

@@ -54,7 +54,8 @@ extension CompiledNamespace {
     ///
     /// The address itself, scope, not deprecated, the outgoing link, label, the longest common prefix. Addresses of every link compete, but for a link-local destination.
     private func select6(_ link: Link, _ destination: IPAddress) -> IPAddress? {
-        let linkScoped = destination.isLinkLocal || destination.isMulticast
+        // `::1` has the scope of a link (`ipv6_addr_type()`).
+        let linkScoped = destination.isLinkLocal || destination.isMulticast || destination.isLoopback
         var best: (rank: [Int], address: IPAddress)?
         for other in linkScoped ? [link] : links {
             for entry in other.addresses where entry.address.family == .ipv6 && !entry.isTentative {

@@ -63,6 +63,7 @@ struct Packet: Sendable, Hashable, BitwiseCopyable {
     static let syn: UInt8 = 0x02
     static let synAck: UInt8 = 0x12
     static let ack: UInt8 = 0x10
+    static let rst: UInt8 = 0x04
 
     /// The first packet of a connection.
     init(opening tuple: ConntrackTuple) {
@@ -125,6 +126,8 @@ struct Connection: Sendable, Hashable, BitwiseCopyable {
     var reply: ConntrackTuple
     var mark: UInt32 = 0
     var seenReply = false
+    /// TCP: a SYN opened it, and conntrack saw no answer (`SYN_SENT`).
+    var awaitsAnswer = false
     var isConfirmed = false
     /// `IPS_DST_NAT_DONE`, `IPS_SRC_NAT_DONE`: the manipulation is settled, if only as "none".
     var destinationSettled = false

@@ -77,6 +77,9 @@ struct TraceAssembly {
         var receiver: Receiver?
         var sign: RefusalSign?
         var isCut: Bool
+        /// Of a loss: where it is lost is what is asked.
+        var reason: String?
+        var line: SourceLine?
     }
 
     private func signatures() -> [Int] {
@@ -85,7 +88,9 @@ struct TraceAssembly {
             let branch = judged.branch
             let signature = Signature(
                 disposition: branch.disposition, dnat: branch.dnat, snat: branch.snat, outcome: branch.outcome,
-                reply: branch.reply?.disposition, receiver: branch.deliveredTo, sign: branch.sign, isCut: judged.isCut)
+                reply: branch.reply?.disposition, receiver: branch.deliveredTo, sign: branch.sign, isCut: judged.isCut,
+                reason: branch.outcome == .fails ? branch.reason : nil,
+                line: branch.outcome == .fails ? branch.decidedBy?.source : nil)
             let number = numbers[signature] ?? numbers.count
             numbers[signature] = number
             return number

@@ -92,7 +92,9 @@ package enum Comparison: Sendable, Hashable {
         case (.local(let a), .local(let b)): return plain(a) == plain(b)
         case (.peer(let name, let a), .peer(let other, let b)): return name == other && plain(a) == plain(b)
         // The trace ends at a REJECT; what is never answered, such as a RST, shows no answer.
-        case (.rejected(let kind), .rejected(let other)): return kind == nil || kind == other
+        // A RST may be refused in its turn, which is what can be seen then; the rule that sent it was compared before.
+        case (.rejected(let kind), .rejected(let other)):
+            return kind == nil || kind == other || other == "tcp-reset"
         case (.lost, .lost): return true
         default: return false
         }

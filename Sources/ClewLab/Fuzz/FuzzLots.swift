@@ -24,7 +24,11 @@ struct FuzzLots {
         kernel.goesOn = nil
         total += 1
         let index = ways.firstIndex { way in
-            way.branches.contains { Comparison.difference(kernel, $0, .steps) == nil }
+            way.branches.contains { branch in
+                var branch = branch
+                branch.outcome = .unknown
+                return Comparison.difference(kernel, branch, .steps) == nil
+            }
         }
         if let index {
             ways[index].count += 1

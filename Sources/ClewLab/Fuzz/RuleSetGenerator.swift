@@ -13,12 +13,15 @@ package struct RuleSetGenerator: Sendable {
     /// What rules ask, for packets to hit.
     private(set) var hints = FuzzHints()
     var sets: [FuzzSet] = []
+    /// Lots of its own, so that what else is drawn does not depend on it.
+    private var idioms: FuzzRandom
 
     /// `statistic` gets probability 0 or 1, or is left open.
     package enum ChanceMode: Sendable, Hashable { case never, always, open }
 
     package init(seed: UInt64, family: AddressFamily, backend: FuzzBackend, chance: ChanceMode = .always) {
         random = FuzzRandom(seed: seed)
+        idioms = FuzzRandom(seed: seed &+ 1)
         network = FuzzNetwork(family)
         self.backend = backend
         self.chance = chance
@@ -86,12 +89,24 @@ package struct RuleSetGenerator: Sendable {
             let plan = plans[index]
             let isBase = plan.base != nil
             let count = random.weighted(isBase ? [1, 2, 3, 3, 2, 1] : [1, 3, 3, 2, 2, 1])
-            let rules = (0..<count).map { _ in rule(plan, plans[(index + 1)...].filter { $0.base == nil }, name) }
+            var rules = (0..<count).map { _ in rule(plan, plans[(index + 1)...].filter { $0.base == nil }, name) }
+            if name == "mangle", isBase, idioms.chance(1, of: 8) { rules.insert(contentsOf: marksKept(), at: 0) }
             let mayDrop = isBase && name != "nat"
             let policy = isBase ? (mayDrop && random.chance(1, of: 14) ? "DROP" : "ACCEPT") : nil
             return FuzzChain(plan.name, policy: policy, rules: rules)
         }
         return FuzzTable(name, chains: chains)
+    }
+
+    /// What policy routing and VPNs do: a mark is put down in the connection, and taken up again.
+    private mutating func marksKept() -> [FuzzRule] {
+        func mask() -> String { "0x" + idioms.pick("ff", "ffff", "c000", "ffffffff") }
+        return [
+            "-j MARK --set-mark 0x" + idioms.pick("4055", "c0aa", "1c0ff"),
+            "-j CONNMARK --save-mark --nfmask \(mask()) --ctmask \(mask())",
+            "-j MARK --set-mark 0x" + idioms.pick("0", "f00f"),
+            "-j CONNMARK --restore-mark --nfmask \(mask()) --ctmask \(mask())",
+        ].map { FuzzRule([], $0) }
     }
 
     /// In nat a chain serves destinations or sources, never both.

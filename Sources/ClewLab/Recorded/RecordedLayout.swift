@@ -12,6 +12,7 @@ struct RecordedLayout {
 
     func build(_ namespace: NetworkNamespace, _ peers: [String: NetworkNamespace]) throws(SystemError) {
         for one in [namespace] + peers.values { try FuzzLayout.quiet(one) }
+        if !hasIPv6 { try namespace.setSysctls(["all", "default"].map { ("net/ipv6/conf/\($0)/disable_ipv6", "1") }) }
         try namespace.ip(devices(peers))
         for peer in ground.peers {
             guard let own = peers[peer.name] else { continue }
@@ -31,18 +32,30 @@ struct RecordedLayout {
         try namespace.run("nft", "-f", "-", input: FuzzLayout.observer(ground.family))
     }
 
+    /// Whether the node had IPv6 at all; where it has, its loopback device has an address.
+    private var hasIPv6: Bool {
+        (host.links ?? []).contains { link in link.addresses.contains { $0.address.family == .ipv6 } }
+    }
+
     private func devices(_ peers: [String: NetworkNamespace]) -> [String] {
         var lines = ["link set lo up"]
         let links = (host.links ?? []).filter { !$0.isLoopback }
-        for link in links where link.kind == .bridge {
-            lines.append("link add \(link.name) address \(mac(link)) type bridge mcast_snooping 0")
+        // In the order in which the node got them.
+        for link in links.sorted(by: { $0.index < $1.index }) {
+            if link.kind == .bridge {
+                lines.append("link add \(link.name)\(index(link)) address \(mac(link)) type bridge mcast_snooping 0")
+            } else if let peer = ground.peers.first(where: { $0.device == link.name }),
+                let path = peers[peer.name]?.path
+            {
+                lines.append(
+                    "link add \(link.name)\(index(link)) address \(mac(link)) type veth peer name \(peer.ownDevice) "
+                        + "address \(peer.mac) netns \(path)")
+            }
         }
         for peer in ground.peers {
-            guard let link = host.link(named: peer.device), let path = peers[peer.name]?.path else { continue }
-            lines.append(
-                "link add \(link.name) address \(mac(link)) type veth peer name \(peer.ownDevice) address \(peer.mac)"
-                    + " netns \(path)")
-            guard let bridge = peer.bridge else { continue }
+            guard let link = host.link(named: peer.device), peers[peer.name] != nil, let bridge = peer.bridge else {
+                continue
+            }
             lines.append("link set \(link.name) master \(bridge)")
             if link.port?.hairpin == true { lines.append("link set \(link.name) type bridge_slave hairpin on") }
         }
@@ -52,6 +65,10 @@ struct RecordedLayout {
         }
         return lines
     }
+
+    /// The devices' order decides which address a masqueraded packet gets that stays on the node
+    /// (`inet_select_addr()` in `net/ipv4/devinet.c`).
+    private func index(_ link: Link) -> String { link.index > 1 ? " index \(link.index)" : "" }
 
     private func mac(_ link: Link) -> MACAddress { ground.macs[link.name] ?? FuzzNetwork.mac(0x2000) }
 

@@ -144,8 +144,11 @@ extension Prediction {
             }
             var result = Branch(
                 exchange: exchange, outcome: branch.outcome, reason: branch.reason, probability: branch.probability)
-            // Whoever got it was not collected: the answer is a guess.
-            let isTold = branch.reply.map { $0.disposition != .indeterminate } ?? (branch.outcome != .unknown)
+            // Whoever got it was not collected: the answer is a guess. Here everything that leaves is answered, so that
+            // what Clew knows of the world outside (that nobody has a ClusterIP) is not held against it.
+            let leaves = branch.reply == nil && branch.disposition == .leavesSnapshot
+            let isTold =
+                branch.reply.map { $0.disposition != .indeterminate } ?? (branch.outcome != .unknown && !leaves)
             result.endsInPod = !isTold
             return result
         }

@@ -21,7 +21,7 @@ import Testing
             "\(tally.unknown.values.reduce(0, +)) unknown, \(tally.mismatches.count) mismatches, \(tally.lost) lost")
         #expect(tally.mismatches.isEmpty, "\(found.joined(separator: "\n"))")
         #expect(tally.packets > 400)
-        #expect(tally.agreed * 100 > tally.packets * 89)
+        #expect(tally.agreed * 100 > tally.packets * 78)
         #expect(tally.refused < 2)
     }
 

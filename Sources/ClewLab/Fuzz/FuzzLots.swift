@@ -10,7 +10,7 @@ struct FuzzLots {
 
     private var ways: [Way]
     private var total = 0
-    private var stranger: String?
+    private var strangers: [String] = []
 
     init(_ prediction: Prediction) {
         ways = prediction.ways.map { branches in
@@ -32,14 +32,15 @@ struct FuzzLots {
         }
         if let index {
             ways[index].count += 1
-        } else if stranger == nil {
-            stranger = kernel.lines.joined(separator: ", ")
+        } else {
+            strangers.append(kernel.lines.joined(separator: ", "))
         }
     }
 
     /// What is not as Clew says; six standard deviations are never reached by chance.
     var difference: String? {
-        if let stranger { return "a way that Clew does not know: \(stranger)" }
+        // As elsewhere, what is seen once or twice may be a machine that is late.
+        if strangers.count > 2 { return "a way that Clew does not know: \(strangers[0])" }
         for way in ways {
             let expected = Double(total) * way.probability
             let deviation = (expected * (1 - way.probability)).squareRoot()

@@ -13,6 +13,14 @@ struct FamilyComparison {
     /// For a later look: which difference or undecided entry a key stands for.
     var index: [FindingKey: Int] = [:]
     var undecidedIndex: [UndecidedKey: Int] = [:]
+
+    /// Takes in what was found of other entries; what comes later has no part in it.
+    mutating func append(_ other: FamilyComparison) {
+        destinationCount += other.destinationCount
+        classCount += other.classCount
+        differences += other.differences
+        undecided += other.undecided
+    }
 }
 
 struct FindingKey: Hashable {

@@ -9,12 +9,14 @@ struct NodeComparer {
     let dataplane: Dataplane
     let contract: ServiceContract
     let node: String
+    private let isReversed: Bool
     var classes: NodeClasses
     let senders: SenderSets
     let ports: SetID
     /// Addresses of Services, which IPVS mode puts on the node.
     let virtualAddresses: AddressSet
-    /// Other nodes and what is taken for pods of the cluster.
+    /// Other nodes, what is taken for pods of the cluster, and what runs on the node beside pods: nobody who comes from
+    /// outside.
     private let insiders: AddressSet
     var result = FamilyComparison()
     /// Chains that lead contract entries to what is asked for, by rule set: kube-proxy's own, whatever their names.
@@ -42,11 +44,13 @@ struct NodeComparer {
         self.dataplane = dataplane
         self.contract = contract
         self.node = node
+        self.isReversed = isReversed
         senders = SenderSets(contract.network, in: &classes)
         // Clients do not use the lowest ports, but nothing keeps them from it.
         ports = classes.sets.set(ValueRange(1, 65535))
         self.classes = classes
         var insiders = contract.network.otherPods.union(contract.network.otherNodes)
+            .union(contract.network.attachedNetworks)
         if case .sources(let prefixes) = contract.parameters.localDetection {
             insiders = insiders.union(AddressSet(prefixes, contract.family))
         }
@@ -79,10 +83,29 @@ struct NodeComparer {
         findWideEntries(host)
     }
 
+    /// Entries that one processor compares in a row: a comparer of its own has to pay for itself.
+    private static var entriesInARow: Int { 1_024 }
+
     private mutating func compareAll() {
-        for index in contract.entries.indices {
+        let count = contract.entries.count
+        let parts = count / Self.entriesInARow
+        guard parts > 1 else { return compare(contract.entries.indices) }
+        let (dataplane, contract, node, isReversed) = (dataplane, contract, node, isReversed)
+        // No entry's verdict hangs on another's: parts of the contract are compared side by side.
+        let results = [FamilyComparison](concurrently: parts) { part in
+            guard
+                var own = NodeComparer(dataplane, contract: contract, node: node, isReversed: isReversed)
+            else { return FamilyComparison() }
+            own.compare(part * count / parts..<(part + 1) * count / parts)
+            return own.result
+        }
+        for part in results { result.append(part) }
+    }
+
+    private mutating func compare(_ entries: Range<Int>) {
+        for (number, index) in entries.enumerated() {
             compare(contract.entries[index])
-            if index % 256 == 255 { classes.reset() }
+            if number % 256 == 255 { classes.reset() }
         }
     }
 

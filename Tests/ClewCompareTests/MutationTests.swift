@@ -55,6 +55,7 @@ import Testing
         var random = SeededGenerator(seed: Self.seed)
         var counts: [String: Tally] = [:]
         var wrong = 0
+        var shown = 0
         var run = 0
         var tried = 0
         while run < runs, tried < runs * 4 {
@@ -66,14 +67,14 @@ import Testing
             run += 1
             let verdict = Self.judge(base, rules, blame, damage)
             counts[damage.name, default: Tally()].add(verdict)
-            for complaint in verdict.complaints {
-                wrong += 1
-                if wrong <= 40 { print("mutation \(run): \(damage.name) on \(base.name): \(complaint)") }
+            wrong += verdict.complaints.count
+            guard !verdict.complaints.isEmpty, shown < 30 else { continue }
+            shown += 1
+            for complaint in verdict.complaints.prefix(4) {
+                print("mutation \(run): \(damage.name) on \(base.name): \(complaint)")
             }
-            if !verdict.complaints.isEmpty, wrong <= 6 {
-                for line in Set(rules.lines).subtracting(base.rules.lines) { print("    + \(line.table) \(line.text)") }
-                for line in Set(base.rules.lines).subtracting(rules.lines) { print("    - \(line.table) \(line.text)") }
-            }
+            for line in Set(rules.lines).subtracting(base.rules.lines) { print("    + \(line.table) \(line.text)") }
+            for line in Set(base.rules.lines).subtracting(rules.lines) { print("    - \(line.table) \(line.text)") }
         }
         let all = counts.values.reduce(into: Tally()) { $0.add($1) }
         print(

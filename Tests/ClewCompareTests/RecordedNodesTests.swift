@@ -40,6 +40,24 @@ import Testing
             snapshot.nodes[index].host.ruleSets.append(parsed.ruleSet)
         }
 
+        /// A bridge of the node's own that has nothing to do with pods.
+        mutating func addBridge(_ name: String, _ text: String) throws {
+            let source = SourceLine(ArtifactID(rawValue: 0), line: 1)
+            let address = try #require(IPPrefix(text))
+            let index = try #require(snapshot.nodes.firstIndex { $0.name == scenario.node })
+            var link = Link(index: 90, name: name, kind: .bridge, source: source)
+            link.addresses = [InterfaceAddress(address: address, source: source)]
+            snapshot.nodes[index].host.links?.append(link)
+            let hop = NextHop(device: name)
+            let routes = [
+                Route(destination: address, nextHops: [hop], source: source, text: "\(text) dev \(name)"),
+                Route(
+                    destination: IPPrefix(host: address.address), type: .local, table: .local, nextHops: [hop],
+                    source: source, text: "local \(address.address) dev \(name)"),
+            ]
+            snapshot.nodes[index].host.routes?.append(contentsOf: routes)
+        }
+
         func compared() -> NodeComparison? {
             snapshot.node(named: scenario.node).map {
                 ServicesComparison(Dataplane(compiling: snapshot)).compare($0)
@@ -128,11 +146,32 @@ import Testing
             :DOCKER - [0:0]
             -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
             -A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+            -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
             -A DOCKER -i docker0 -j RETURN
             -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.17.0.2:80
             COMMIT
+            *filter
+            :FORWARD ACCEPT [0:0]
+            :DOCKER - [0:0]
+            :DOCKER-ISOLATION-STAGE-1 - [0:0]
+            :DOCKER-ISOLATION-STAGE-2 - [0:0]
+            :DOCKER-USER - [0:0]
+            -A FORWARD -j DOCKER-USER
+            -A FORWARD -j DOCKER-ISOLATION-STAGE-1
+            -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+            -A FORWARD -o docker0 -j DOCKER
+            -A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+            -A FORWARD -i docker0 -o docker0 -j ACCEPT
+            -A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
+            -A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
+            -A DOCKER-ISOLATION-STAGE-1 -j RETURN
+            -A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
+            -A DOCKER-ISOLATION-STAGE-2 -j RETURN
+            -A DOCKER-USER -j RETURN
+            COMMIT
             """
         recorded.addLegacy(docker)
+        try recorded.addBridge("docker0", "172.17.0.1/16")
         let node = try #require(recorded.compared())
         Self.report(recorded.name + " and Docker", node, recorded.snapshot)
         #expect(node.causes.isEmpty && node.ports.allSatisfy { $0.status == .inOrder })

@@ -15,6 +15,8 @@ package struct NodeNetwork: Sendable, Hashable {
     /// The same of all other nodes.
     package var otherPods: AddressSet
     package var otherNodes: AddressSet
+    /// Networks on bridges of the node that lead to nobody but what runs on it and is no pod: Docker's, libvirt's.
+    package var attachedNetworks: AddressSet
     /// Addresses that exist, to be preferred as examples; sorted.
     package var knownOwnPods: [IPAddress]
     package var knownOtherPods: [IPAddress]
@@ -51,6 +53,25 @@ package struct NodeNetwork: Sendable, Hashable {
             .subtracting(ownPods).subtracting(localAddresses)
         otherNodes = AddressSet(others.flatMap { $0.internalIPs + $0.externalIPs }, family)
             .subtracting(localAddresses)
+        let inner = Self.innerBridges(ownLinks, nodeAddresses)
+        attachedNetworks = AddressSet(inner.flatMap(\.addresses).map(\.address), family)
+            .subtracting(ownPods).subtracting(otherPods).subtracting(otherNodes).subtracting(localAddresses)
+    }
+
+    /// Bridges that hold no address of the Node and have no port that leads off the node.
+    private static func innerBridges(_ links: [Link], _ nodeAddresses: [IPAddress]) -> [Link] {
+        links.filter { link in
+            guard link.kind == .bridge, !link.addresses.contains(where: { nodeAddresses.contains($0.address.address) })
+            else { return false }
+            return links.filter { $0.master == link.name }.allSatisfy { port in
+                switch port.kind {
+                // A pair's other end is in another namespace; a tunnel device leads to a virtual machine.
+                case .veth: port.peerNamespaceID != nil
+                case .tun, .dummy: true
+                default: false
+                }
+            }
+        }
     }
 
     package var loopback: AddressSet {

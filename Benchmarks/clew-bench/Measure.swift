@@ -20,8 +20,16 @@ enum Measure {
         }.min() ?? 0
     }
 
-    /// Runs a command with a file as its standard input; gives its processor seconds and peak memory in bytes.
-    static func run(_ command: [String], input: String? = nil) -> (status: Int32, seconds: Double, peak: Int)? {
+    /// What a command took: processor seconds, seconds from its start to its end, peak memory in bytes.
+    struct Usage {
+        var status: Int32
+        var seconds: Double
+        var elapsed: Double
+        var peak: Int
+    }
+
+    /// Runs a command with a file as its standard input.
+    static func run(_ command: [String], input: String? = nil) -> Usage? {
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var actions = posix_spawn_file_actions_t()
@@ -30,10 +38,14 @@ enum Measure {
         if let input { posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0) }
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
         var process: pid_t = 0
+        let start = ContinuousClock.now
         guard posix_spawnp(&process, command[0], &actions, nil, &arguments, environ) == 0 else { return nil }
         var status: Int32 = 0
         var usage = rusage()
         guard wait4(process, &status, 0, &usage) == process else { return nil }
-        return (status, seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss * 1024)
+        let elapsed = start.duration(to: .now).components
+        return Usage(
+            status: status, seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            elapsed: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18, peak: usage.ru_maxrss * 1024)
     }
 }

@@ -369,6 +369,7 @@ struct Attribution {
             default: break
             }
         }
+        if kind == .notDropped, let admitting = admittingStep(steps) { return (kind, cause(admitting)) }
         let own = steps.filter { $0.hook != .postrouting }
         guard let last = own.last, last.ruleSet >= 0 else { return (kind, noRefusal(hook, what)) }
         if case .policy = last.kind { return (kind, cause(last)) }
@@ -390,6 +391,20 @@ struct Attribution {
             }
         }
         return (kind, noRefusal(hook, what))
+    }
+
+    /// The rule of a Service's own chains for outside that sent on what nothing was to send on.
+    private func admittingStep(_ steps: [ClassStep]) -> ClassStep? {
+        let way = stack(translationSteps(steps))
+        guard let last = way.last, isOfService(last) else { return nil }
+        switch rule(last)?.target {
+        case .dnat4?, .nat?: break
+        default: return nil
+        }
+        for prefix in ["KUBE-FW-", "KUBE-EXT-", "KUBE-XLB-"] {
+            if let step = way.first(where: { $0.chain.hasPrefix(prefix) }) { return step }
+        }
+        return nil
     }
 
     /// The first chain on the way in which there is nothing.

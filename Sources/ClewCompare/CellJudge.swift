@@ -8,6 +8,7 @@ struct Cell {
     let arrival: SourceArrival
     let sources: SetID
     let destinations: SetID
+    let sourcePorts: SetID
     let outcome: ContractOutcome
     /// Ends that hold all of the cell.
     let ends: [ClassEnd]
@@ -33,7 +34,7 @@ enum CellVerdict {
 /// Holds what becomes of a cell's packets against what is asked for.
 struct CellJudge {
     let classes: NodeClasses
-    /// Endpoints to which the cell's connections are masqueraded whether they come by a Service or not.
+    /// Endpoints to which the cell's connections are masqueraded as often without a Service as by one.
     var masqueradedAnyway: Set<SocketAddress> = []
     /// Whether an endpoint elsewhere that is sent to itself may keep its address.
     ///

@@ -87,6 +87,7 @@ extension NodeComparer {
         result = FamilyComparison()
         compare(entry)
         if let confirmation { confirm(confirmation) }
+        doubtPlaces()
         doubtDifferences(because: dataplane.undecidedFiles(of: node, family))
         return result
     }

@@ -195,9 +195,16 @@ extension NodeComparer {
         case .network: origin = .outside(address: source, via: node)
         }
         let flow = Flow(
-            origin: origin, source: own, destination: address, destinationPort: port, ipProtocol: ipProtocol,
+            origin: origin, source: own, sourcePort: sourcePort(cell), destination: address, destinationPort: port,
+            ipProtocol: ipProtocol,
             fromText: source.description, toText: "\(SocketAddress(address, port))/\(ipProtocol)")
         return Witness(flow: flow, sender: podName(source)?.description ?? source.description, isConfirmed: false)
+    }
+
+    /// `nil` where the cell holds those that clients take anyway; the simulator then chooses one that is free.
+    private func sourcePort(_ cell: Cell) -> UInt16? {
+        guard !classes.sets.contains(cell.sourcePorts, 40_000) else { return nil }
+        return classes.sets.ranges(of: cell.sourcePorts).last.map { UInt16(truncatingIfNeeded: $0.last) }
     }
 
     /// The node's own address rather than one of its bridges.

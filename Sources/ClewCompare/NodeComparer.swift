@@ -22,7 +22,7 @@ struct NodeComparer {
     /// Chains that lead contract entries to what is asked for, by rule set: kube-proxy's own, whatever their names.
     var serviceChains: Set<ChainKey>?
     private var parts: [PartsKey: [(sources: SetID, arm: Int)]] = [:]
-    private var direct: [DirectKey: Bool] = [:]
+    private var direct: [DirectKey: Double] = [:]
 
     private struct PartsKey: Hashable {
         var conditions: [SourceCondition]
@@ -32,6 +32,7 @@ struct NodeComparer {
 
     private struct DirectKey: Hashable {
         var sources: SetID
+        var sourcePorts: SetID
         var arrival: SourceArrival
         var endpoint: SocketAddress
         var ipProtocol: IPProtocol
@@ -174,9 +175,12 @@ struct NodeComparer {
         walk(start, ipProtocol, ports: classes.sets.set(UInt128(port)))
     }
 
-    mutating func walk(_ start: Start, _ ipProtocol: IPProtocol, ports: SetID) -> [ClassEnd] {
+    /// `from`: the source ports; without them all that there are.
+    mutating func walk(
+        _ start: Start, _ ipProtocol: IPProtocol, ports: SetID, from sourcePorts: SetID? = nil
+    ) -> [ClassEnd] {
         let state = PacketClass(
-            source: start.sources, destination: start.destinations, sourcePort: self.ports,
+            source: start.sources, destination: start.destinations, sourcePort: sourcePorts ?? self.ports,
             destinationPort: ports, ipProtocol: ipProtocol)
         return classes.ends(of: state, from: start.origin)
     }
@@ -278,10 +282,10 @@ struct NodeComparer {
 
     private mutating func judge(_ entry: ContractEntry, _ cell: Cell) {
         var verdict = judge().verdict(cell)
-        if case .differs(let findings, _) = verdict {
+        if case .differs(let findings, let found) = verdict {
             let tolerated = findings.compactMap { finding -> SocketAddress? in
                 guard finding.kind == .extraMasquerade, let endpoint = finding.endpoint,
-                    isMasqueradedAnyway(endpoint, cell, entry.destination.ipProtocol)
+                    isMasqueradedAnyway(endpoint, found, cell, entry.destination.ipProtocol)
                 else { return nil }
                 return endpoint
             }
@@ -311,8 +315,8 @@ struct NodeComparer {
         return others.contains { other in
             let outcome = other.outcome(from: source, arrival: cell.arrival)
             let own = Cell(
-                arrival: cell.arrival, sources: cell.sources, destinations: cell.destinations, outcome: outcome,
-                ends: cell.ends, isEndpoint: cell.isEndpoint)
+                arrival: cell.arrival, sources: cell.sources, destinations: cell.destinations,
+                sourcePorts: cell.sourcePorts, outcome: outcome, ends: cell.ends, isEndpoint: cell.isEndpoint)
             if case .inOrder = judge().verdict(own) { return true }
             return false
         }
@@ -335,7 +339,8 @@ struct NodeComparer {
                 for ports in refined(self.ports, by: ends.map(\.state.originalSourcePort)) {
                     result.append(
                         Cell(
-                            arrival: start.arrival, sources: part, destinations: destinations, outcome: outcome,
+                            arrival: start.arrival, sources: part, destinations: destinations,
+                            sourcePorts: ports, outcome: outcome,
                             ends: ends.filter { classes.sets.intersects($0.state.originalSourcePort, ports) },
                             isEndpoint: itself))
                 }
@@ -361,12 +366,14 @@ struct NodeComparer {
         return parts
     }
 
-    /// Whether the node masquerades connections that go to an endpoint directly, without any Service.
+    /// Whether the node masquerades connections that go to an endpoint directly, without any Service, as often as those
+    /// that come by it.
     ///
     /// From outside of the cluster only towards endpoints elsewhere, as network plugins do: endpoints of the node itself
     /// see the sources they are asked to see.
     private mutating func isMasqueradedAnyway(
-        _ endpoint: SocketAddress, _ cell: Cell, _ ipProtocol: IPProtocol
+        _ endpoint: SocketAddress, _ found: [(outcome: FoundOutcome, ends: [ClassEnd])], _ cell: Cell,
+        _ ipProtocol: IPProtocol
     ) -> Bool {
         let isOwn =
             contract.network.ownPods.contains(endpoint.address)
@@ -374,13 +381,29 @@ struct NodeComparer {
         if cell.arrival == .network, isOwn {
             guard classes.sets.split(cell.sources, by: classes.sets.set(insiders)).outside.isEmpty else { return false }
         }
+        func share(_ isMasqueraded: Bool) -> Double {
+            let ends = found.first { $0.outcome == .translated(endpoint, isMasqueraded: isMasqueraded) }?.ends ?? []
+            return ends.reduce(0) { $0 + $1.state.share }
+        }
+        let (masqueraded, plain) = (share(true), share(false))
+        return directMasquerade(endpoint, cell, ipProtocol) > masqueraded / (masqueraded + plain) - 1e-6
+    }
+
+    /// With which chance, at least, a connection of a cell's senders to an endpoint itself is masqueraded.
+    private mutating func directMasquerade(
+        _ endpoint: SocketAddress, _ cell: Cell, _ ipProtocol: IPProtocol
+    ) -> Double {
         let key = DirectKey(
-            sources: cell.sources, arrival: cell.arrival, endpoint: endpoint, ipProtocol: ipProtocol)
+            sources: cell.sources, sourcePorts: cell.sourcePorts, arrival: cell.arrival, endpoint: endpoint,
+            ipProtocol: ipProtocol)
         if let known = direct[key] { return known }
         let start = Start(
             arrival: cell.arrival, sources: cell.sources, destinations: classes.sets.set(endpoint.address.bits))
-        let ends = walk(start, ipProtocol, port: endpoint.port)
-        let answer = !ends.isEmpty && ends.allSatisfy { $0.state.isMasqueraded && !$0.state.isDestinationTranslated }
+        let ends = walk(
+            start, ipProtocol, ports: classes.sets.set(UInt128(endpoint.port)), from: cell.sourcePorts)
+        // No sender's other ways have more chances than those of all senders together.
+        let others = ends.filter { !$0.state.isMasqueraded || $0.state.isDestinationTranslated }
+        let answer = ends.isEmpty ? 0 : others.reduce(1) { $0 - $1.state.share }
         direct[key] = answer
         return answer
     }

@@ -129,7 +129,8 @@ package struct ServicesComparison {
 
     func contract(_ parameters: ProxyParameters, _ node: NodeSnapshot, _ family: AddressFamily) -> ServiceContract {
         let network = NodeNetwork(
-            node: parameters.nodeName, objects: snapshot.objects, links: node.host.links, family: family)
+            node: parameters.nodeName, objects: snapshot.objects, links: node.host.links, routes: node.host.routes,
+            addresses: parameters.nodeAddresses, family: family)
         return ServiceContract(snapshot.objects, family: family, for: parameters, network: network)
     }
 
@@ -187,6 +188,7 @@ package struct ServicesComparison {
         guard var comparer = NodeComparer(dataplane, contract: contract, node: node.name) else { return nil }
         comparer.compareAll(node.host, findsStale: holdsAllServices)
         comparer.confirm(confirmation)
+        comparer.doubtPlaces()
         comparer.doubtDifferences(because: dataplane.undecidedFiles(of: node.name, contract.family))
         guard comparer.classes.hasAmbiguousOrder,
             var other = NodeComparer(dataplane, contract: contract, node: node.name, isReversed: true)
@@ -251,6 +253,29 @@ extension NodeComparer {
     mutating func doubtDifferences(because unread: [TraceNote]) {
         guard !unread.isEmpty else { return }
         for index in result.differences.indices { result.differences[index].witness?.isConfirmed = false }
+    }
+
+    /// Where no object knows the node by its name, nothing says which endpoints are its own: of Services that ask for those
+    /// no difference is certain.
+    mutating func doubtPlaces() {
+        let name = contract.parameters.nodeName
+        guard !dataplane.snapshot.objects.names(node: name) else { return }
+        let places = contract.ports.filter { port in
+            port.usesLocalEndpoints || port.endpoints.contains { !$0.hintZones.isEmpty || !$0.hintNodes.isEmpty }
+        }
+        // Objects that name no node at all have no endpoint on any.
+        guard
+            dataplane.snapshot.objects.endpointSlices.contains(where: { $0.endpoints.contains { $0.nodeName != nil } })
+        else { return }
+        let names = Set(places.map(\.name))
+        let note = TraceNote("no object knows a node \(name): which endpoints are its own is not known", node: node)
+        let doubted = result.differences.filter { $0.service.map(names.contains) ?? false }
+        guard !doubted.isEmpty else { return }
+        result.differences.removeAll { $0.service.map(names.contains) ?? false }
+        result.undecided += doubted.map {
+            Undecided(
+                service: $0.service, destination: $0.destination, arrival: $0.arrival, senders: $0.senders, note: note)
+        }
     }
 
     /// Shows the witness of every difference to the concrete simulator.

@@ -193,7 +193,10 @@ extension NodeComparer {
             }
             let steps = classes.steps(of: end.state)
             guard let (step, name) = staleStep(steps, end) else { continue }
-            let outcome = ends.filter { classes.sets.intersects($0.state.originalSource, end.state.originalSource) }
+            let outcome = ends.filter {
+                classes.sets.intersects($0.state.originalSource, end.state.originalSource)
+                    && classes.sets.intersects($0.state.originalSourcePort, end.state.originalSourcePort)
+            }
             let found = CellJudge(classes: classes).shares(outcome)
             var difference = Difference(
                 kind: .staleEntry, service: nil, staleName: name, destination: destination, arrival: start.arrival,
@@ -201,7 +204,7 @@ extension NodeComparer {
                 endpoint: classes.destination(of: end.state), cause: attribution.cause(step))
             let cell = Cell(
                 arrival: start.arrival, sources: end.state.originalSource, destinations: end.state.originalDestination,
-                outcome: .untouched, ends: outcome, isEndpoint: nil)
+                sourcePorts: end.state.originalSourcePort, outcome: .untouched, ends: outcome, isEndpoint: nil)
             difference.witness = witness(difference, cell)
             result.differences.append(difference)
             return true

@@ -80,6 +80,13 @@ extension Damage {
             inserting("a foreign ACCEPT takes the host's", like: "nat", "KUBE-SERVICES", into: "nat") { line in
                 line.value("--dport") == nil ? nil : line.value("-d").map { "OUTPUT -d \($0) -j ACCEPT" }
             },
+            inserting("a foreign ACCEPT takes the host's from low ports", like: "nat", "KUBE-SERVICES", into: "nat") {
+                line in
+                guard line.value("--dport") != nil, let address = line.value("-d"), let name = line.value("-p") else {
+                    return nil
+                }
+                return "OUTPUT -d \(address) -p \(name) -m \(name) ! --sport 1024:65535 -j ACCEPT"
+            },
             inserting("a foreign RETURN takes an entry", like: "nat", "KUBE-SERVICES", into: "nat") { line in
                 line.value("--dport") == nil ? nil : line.value("-d").map { "PREROUTING -d \($0) -j RETURN" }
             },

@@ -18,7 +18,9 @@ extension Damage {
                 let places = text.rules("nat") { $0.chain.hasPrefix("KUBE-") }
                 guard let index = pick(places, &random) else { return nil }
                 let chain = text.lines[index].chain
-                let rule = "\(chain) \(matches("PREROUTING", &random))-j \(target("nat", "", &random))"
+                // A kernel refuses DNAT in a chain that POSTROUTING leads to (`xt_nat.c`, its targets' hooks).
+                let hook = chain == "KUBE-POSTROUTING" ? "POSTROUTING" : "PREROUTING"
+                let rule = "\(chain) \(matches(hook, &random))-j \(target("nat", hook, &random))"
                 text.lines.insert(SaveText.Line(table: "nat", text: "-A " + rule), at: index)
                 return .any
             },

@@ -177,6 +177,21 @@ struct Damage {
                 text.insertFirst("mangle", "PREROUTING -s 10.244.0.0/16 -j MARK --set-xmark \(mark)/\(mark)")
                 return .chains(["PREROUTING"])
             },
+            Damage("what pods send from high ports is marked") { text, random in
+                guard let mark = maskedMark(text) else { return nil }
+                text.insertFirst(
+                    "mangle",
+                    "PREROUTING -s 10.244.1.0/24 -p udp -m udp --sport 1024:65535 -j MARK --set-xmark \(mark)/\(mark)")
+                return .chains(["PREROUTING"])
+            },
+            Damage("half of what pods send is marked") { text, random in
+                guard let mark = maskedMark(text) else { return nil }
+                text.insertFirst(
+                    "mangle",
+                    "PREROUTING -s 10.244.1.0/24 -m statistic --mode random --probability 0.50000000000 "
+                        + "-j MARK --set-xmark \(mark)/\(mark)")
+                return .chains(["PREROUTING"])
+            },
             Damage("everything from outside is masqueraded") { text, random in
                 text.insertFirst("nat", "POSTROUTING ! -s 10.0.0.0/8 -j MASQUERADE")
                 return .any

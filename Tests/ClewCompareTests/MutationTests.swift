@@ -206,7 +206,8 @@ struct Oracle {
         confirmation = WitnessCheck(dataplane, node: node)
         before = base.check
         for (probe, healthy) in zip(base.probes, base.healthy) {
-            let now = confirmation.outcomes(of: dataplane.trace(probe.flow))
+            let trace = dataplane.trace(probe.flow)
+            let now = confirmation.outcomes(of: trace)
             let text = "\(probe.description): \(now) was \(healthy)"
             if now.keys.contains(.unknown) {
                 if let service = probe.service { unknown[service] = text }
@@ -216,18 +217,26 @@ struct Oracle {
             if let service = probe.service {
                 changed[service] = text
             } else {
-                changesStrangers = isServed(now) || changesStrangers
+                changesStrangers = (isServed(now) && isTranslatedByKubeProxy(trace)) || changesStrangers
             }
         }
     }
 
-    /// Packets to no Service: only those that kube-proxy's chains translate concern Services.
+    /// Packets to no Service: only those that come to a Service's endpoint concern Services.
     private func isServed(_ outcomes: [FoundOutcome: Double]) -> Bool {
         let endpoints = base.snapshot.objects.endpointSlices.flatMap { slice in
             slice.endpoints.flatMap(\.addresses)
         }
         return outcomes.keys.contains { outcome in
             if case .translated(let endpoint, _) = outcome { endpoints.contains(endpoint.address) } else { false }
+        }
+    }
+
+    /// What another tool's rule sends to a pod, without kube-proxy's chains, is that tool's affair, as a published port of
+    /// Docker's is.
+    private func isTranslatedByKubeProxy(_ trace: Trace) -> Bool {
+        trace.branches.flatMap(\.hops).filter { $0.node == node && $0.namespace == "host" }.flatMap(\.steps).contains {
+            $0.kind == .rule && ($0.chain ?? "").hasPrefix("KUBE-") && $0.text.contains("-j DNAT")
         }
     }
 
@@ -238,7 +247,7 @@ struct Oracle {
         return Set(a.keys) != Set(b.keys) || a.contains { abs($0.value - (b[$0.key] ?? 0)) > 1e-6 }
     }
 
-    /// Within the cluster, a masquerade that direct connections get too is no Service's affair.
+    /// Within the cluster, a masquerade that direct connections get too, and as often, is no Service's affair.
     private func tolerating(
         _ outcomes: [FoundOutcome: Double], _ flow: Flow, _ arrival: SourceArrival
     ) -> [FoundOutcome: Double] {
@@ -246,13 +255,17 @@ struct Oracle {
         for (outcome, share) in outcomes {
             var own = outcome
             if case .translated(let endpoint, isMasqueraded: true) = outcome, isWithin(flow) || !isOwn(endpoint),
-                isMasqueradedDirectly(endpoint, flow)
+                directMasquerade(endpoint, flow) > share / (share + plainShare(endpoint, outcomes)) - 1e-6
             {
                 own = .translated(endpoint, isMasqueraded: wasMasqueraded(endpoint, flow))
             }
             result[own, default: 0] += share
         }
         return result
+    }
+
+    private func plainShare(_ endpoint: SocketAddress, _ outcomes: [FoundOutcome: Double]) -> Double {
+        outcomes[.translated(endpoint, isMasqueraded: false)] ?? 0
     }
 
     private func isWithin(_ flow: Flow) -> Bool {
@@ -262,8 +275,10 @@ struct Oracle {
         {
             return true
         }
-        return IPPrefix("10.244.2.0/24")?.contains(address) ?? false
-            || IPPrefix("192.168.50.0/24")?.contains(address) ?? false
+        return base.snapshot.objects.nodes.contains { node in
+            (node.internalIPs + node.externalIPs).contains(address)
+                || node.podCIDRs.contains { $0.contains(address) }
+        }
     }
 
     /// Pods of the node, and the node itself.
@@ -271,13 +286,20 @@ struct Oracle {
         ["10.244.1.0/24", "192.168.50.11/32"].contains { IPPrefix($0)?.contains(endpoint.address) ?? false }
     }
 
-    private func isMasqueradedDirectly(_ endpoint: SocketAddress, _ flow: Flow) -> Bool {
+    /// The chance with which a connection to the endpoint itself comes there masqueraded.
+    private func directMasquerade(_ endpoint: SocketAddress, _ flow: Flow) -> Double {
         var direct = flow
         direct.destination = endpoint.address
         direct.destinationPort = endpoint.port
         let trace = confirmation.dataplane.trace(direct)
-        let own = trace.branches.flatMap(\.hops).filter { $0.node == node && $0.namespace == "host" }.flatMap(\.steps)
-        return own.contains { $0.kind == .rule && $0.hook == .postrouting && $0.text.contains("MASQUERADE") }
+        return trace.branches.reduce(0) { sum, branch in
+            let own = branch.hops.filter { $0.node == node && $0.namespace == "host" }.flatMap(\.steps)
+            let isMasqueraded = own.contains {
+                $0.kind == .rule && $0.hook == .postrouting && $0.text.contains("MASQUERADE")
+            }
+            let isDiverted = branch.translations.contains { $0.node == node && [.dnat, .redirect].contains($0.kind) }
+            return sum + (isMasqueraded && !isDiverted ? branch.probability.value : 0)
+        }
     }
 
     private func wasMasqueraded(_ endpoint: SocketAddress, _ flow: Flow) -> Bool {

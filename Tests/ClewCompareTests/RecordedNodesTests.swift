@@ -177,6 +177,30 @@ import Testing
         #expect(node.causes.isEmpty && node.ports.allSatisfy { $0.status == .inOrder })
     }
 
+    /// A bundle whose folder is called otherwise than the node, without Nodes and Pods: which endpoints are the node's own
+    /// is seen by its bridge, or it is not known.
+    @Test(
+        arguments: folders { $0 == "e-loadbalancer--iptables-nft" || $0 == "h-itp-local--iptables-nft" }, [true, false])
+    func nodesThatNobodyNames(folder: String, hasLinks: Bool) throws {
+        var recorded = try #require(Recorded(folder))
+        let index = try #require(recorded.snapshot.nodes.firstIndex { $0.name == recorded.scenario.node })
+        recorded.snapshot.objects.nodes = []
+        recorded.snapshot.objects.pods = []
+        recorded.snapshot.nodes[index].name = "a-folder"
+        recorded.snapshot.nodes[index].proxyConfiguration = nil
+        if !hasLinks { recorded.snapshot.nodes[index].host.links = nil }
+        recorded.scenario.node = "a-folder"
+        let node = try #require(recorded.compared())
+        Self.report(recorded.name + " of an unknown name", node, recorded.snapshot)
+        #expect(!node.ports.contains { $0.status == .differs })
+        if hasLinks {
+            #expect(node.ports.allSatisfy { $0.status == .inOrder })
+        } else {
+            let notes = Set(node.ports.flatMap(\.undecided).map(\.note.text))
+            #expect(notes == ["no object knows a node a-folder: which endpoints are its own is not known"])
+        }
+    }
+
     struct Flow: Decodable {
         var service: String
         var port: String?

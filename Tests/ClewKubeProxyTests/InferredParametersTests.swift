@@ -1,5 +1,6 @@
 import ClewIntent
 import ClewNet
+import ClewParsers
 import ClewSnapshot
 import ClewTestSupport
 import Testing
@@ -50,6 +51,33 @@ import Testing
     private static func known(_ detection: LocalTrafficDetection, _ node: RecordedNode) -> LocalTrafficDetection {
         guard case .sources(let prefixes) = detection else { return detection }
         return .sources(prefixes.sorted())
+    }
+
+    /// `--nodeport-addresses` with IPv4 networks only, until 1.26: IPv6 NodePorts stay at every address.
+    @Test func nodePortAddressesAreOfEachFamily() throws {
+        func rules(_ jump: String) -> String {
+            """
+            *nat
+            :KUBE-NODEPORTS - [0:0]
+            :KUBE-SERVICES - [0:0]
+            -A KUBE-SERVICES \(jump) -j KUBE-NODEPORTS
+            COMMIT
+
+            """
+        }
+        func inferred(_ v4: String, _ v6: String) throws -> [String] {
+            var text = TextBundle()
+            text.addNode("worker-1", number: 1)
+            text["nodes/worker-1/iptables-save.txt"] = rules(v4)
+            text["nodes/worker-1/ip6tables-save.txt"] = rules(v6)
+            let snapshot = ClusterSnapshot(parsing: text.bundle, nodeName: nil)
+            let node = try #require(snapshot.nodes.first)
+            return InferredParameters(of: node, in: snapshot.objects).parameters.nodePortAddresses.map(\.description)
+        }
+        let every = "-m addrtype --dst-type LOCAL"
+        #expect(try inferred(every, every) == [])
+        #expect(try inferred("-d 192.168.50.11/32", every) == ["192.168.50.11/32", "::/0"])
+        #expect(try inferred("-d 192.168.50.11/32", "-d fd00::11/128") == ["192.168.50.11/32", "fd00::11/128"])
     }
 
     @Test func whatIsGivenGoesFirst() throws {

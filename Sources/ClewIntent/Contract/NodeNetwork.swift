@@ -21,12 +21,14 @@ package struct NodeNetwork: Sendable, Hashable {
     package var knownOwnPods: [IPAddress]
     package var knownOtherPods: [IPAddress]
 
+    /// `routes` tell local addresses where links were not collected; `addresses` stand in for those of a Node that was not.
     package init(
-        node name: String, objects: KubernetesObjects, links: [Link]?, family: AddressFamily
+        node name: String, objects: KubernetesObjects, links: [Link]?, routes: [Route]? = nil,
+        addresses standIns: [IPAddress] = [], family: AddressFamily
     ) {
         self.family = family
         let own = objects.nodes.first { $0.name == name }
-        nodeAddresses = (own?.internalIPs ?? []).filter { $0.family == family }
+        nodeAddresses = (own?.internalIPs ?? standIns).filter { $0.family == family }
         let proxyLinks = (links ?? []).filter { $0.name == "kube-ipvs0" }
         let ownLinks = (links ?? []).filter { $0.name != "kube-ipvs0" }
         func held(_ links: [Link]) -> [IPAddress] {
@@ -37,8 +39,10 @@ package struct NodeNetwork: Sendable, Hashable {
             .subtracting(AddressSet(held(ownLinks) + nodeAddresses, family))
         let devices = held(proxyLinks) + held(ownLinks)
         let loopback = family == .ipv4 ? "127.0.0.0/8" : "::1/128"
+        let routed = links == nil ? (routes ?? []).filter { $0.type == .local }.map(\.destination) : []
         localAddresses = AddressSet(
-            (devices + nodeAddresses).map { IPPrefix(host: $0) } + [IPPrefix(loopback)].compactMap(\.self), family)
+            (devices + nodeAddresses).map { IPPrefix(host: $0) } + routed + [IPPrefix(loopback)].compactMap(\.self),
+            family)
         let pods = objects.pods.filter { !$0.usesHostNetwork && !$0.hasEnded }
         func addresses(_ isOwn: Bool) -> [IPAddress] {
             pods.filter { ($0.nodeName == name) == isOwn && $0.nodeName != nil }.flatMap(\.addresses)
@@ -53,15 +57,15 @@ package struct NodeNetwork: Sendable, Hashable {
             .subtracting(ownPods).subtracting(localAddresses)
         otherNodes = AddressSet(others.flatMap { $0.internalIPs + $0.externalIPs }, family)
             .subtracting(localAddresses)
-        let inner = Self.innerBridges(ownLinks, nodeAddresses)
+        let inner = Self.innerBridges(ownLinks, without: nodeAddresses)
         attachedNetworks = AddressSet(inner.flatMap(\.addresses).map(\.address), family)
             .subtracting(ownPods).subtracting(otherPods).subtracting(otherNodes).subtracting(localAddresses)
     }
 
-    /// Bridges that hold no address of the Node and have no port that leads off the node.
-    private static func innerBridges(_ links: [Link], _ nodeAddresses: [IPAddress]) -> [Link] {
+    /// Bridges that hold none of these addresses and have no port that leads off the node.
+    static func innerBridges(_ links: [Link], without addresses: [IPAddress] = []) -> [Link] {
         links.filter { link in
-            guard link.kind == .bridge, !link.addresses.contains(where: { nodeAddresses.contains($0.address.address) })
+            guard link.kind == .bridge, !link.addresses.contains(where: { addresses.contains($0.address.address) })
             else { return false }
             return links.filter { $0.master == link.name }.allSatisfy { port in
                 switch port.kind {

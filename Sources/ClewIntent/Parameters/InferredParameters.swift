@@ -72,7 +72,8 @@ package struct InferredParameters: Sendable {
         traces = ProxyRuleTraces(node.host.ruleSets)
         others = traces.detections.isEmpty ? otherNodes.map { ProxyRuleTraces($0.host.ruleSets) } : []
         parameters = ProxyParameters(
-            nodeName: name, nodeAddresses: object?.internalIPs ?? [], localDetection: .none)
+            nodeName: name, nodeAddresses: object?.internalIPs ?? Self.uplinkAddresses(node.host),
+            localDetection: .none)
         findNode()
         findMode()
         findVersion()
@@ -86,7 +87,29 @@ package struct InferredParameters: Sendable {
     private static func nodeName(of node: NodeSnapshot, _ objects: KubernetesObjects) -> String {
         let told = node.proxyConfiguration?.hostnameOverride ?? ""
         if !told.isEmpty, objects.nodes.contains(where: { $0.name == told }) { return told }
-        return node.name
+        guard objects.nodes.isEmpty, !objects.names(node: node.name) else { return node.name }
+        // Without Nodes, what the objects call it: by the pods and endpoints at its own devices' addresses and networks.
+        let links = (node.host.links ?? []).filter { !$0.isLoopback && $0.name != "kube-ipvs0" }
+        let own = Set(links.flatMap(\.addresses).map(\.address.address))
+        let networks = NodeNetwork.innerBridges(links).flatMap(\.addresses).map(\.address)
+        let places = objects.placed.filter { place in
+            own.contains(place.address) || place.isPod && networks.contains { $0.contains(place.address) }
+        }
+        let names = Set(places.map(\.node))
+        return names.count == 1 ? names.first ?? node.name : node.name
+    }
+
+    /// Of the devices that default routes leave by, the first of each family: what a Node most often has.
+    private static func uplinkAddresses(_ host: NamespaceSnapshot) -> [IPAddress] {
+        AddressFamily.allCases.compactMap { family in
+            let routes = (host.routes ?? []).filter {
+                $0.destination.length == 0 && $0.destination.address.family == family
+            }
+            let devices = routes.flatMap(\.nextHops).compactMap(\.device)
+            let addresses = (host.links ?? []).filter { devices.contains($0.name) }.flatMap(\.addresses)
+            return addresses.first { $0.address.family == family && $0.scope == "global" && !$0.isSecondary }?.address
+                .address
+        }
     }
 
     private mutating func note(
@@ -268,11 +291,13 @@ package struct InferredParameters: Sendable {
             }.filter { $0.length > 0 }
             note(name, configuration.nodePortAddresses.joined(separator: ", "), .configuration, configuration.source)
         } else {
-            let addresses = traces.nodePortJumps.compactMap(\.value).map { IPPrefix(host: $0.value) }
-            let isAny = traces.nodePortJumps.contains { $0.value == nil }
-            if !isAny { parameters.nodePortAddresses = addresses.sorted() }
+            let jumps = traces.nodePortJumps.map(\.value)
+            let whole = Set(jumps.filter { $0.length == 0 }.map(\.family))
+            let addresses = jumps.filter { $0.length > 0 && !whole.contains($0.family) }
+            // Until 1.26 addresses of one family left the other family's NodePorts at every address.
+            if !addresses.isEmpty { parameters.nodePortAddresses = (addresses + whole.map(IPPrefix.all)).sorted() }
             let seen = traces.nodePortJumps.first?.source
-            let text = isAny || addresses.isEmpty ? every : Self.list(addresses)
+            let text = addresses.isEmpty ? every : Self.list(parameters.nodePortAddresses)
             note(name, text, seen == nil ? .default : .rules, seen)
         }
         findLocalhost()
@@ -315,5 +340,35 @@ package struct InferredParameters: Sendable {
         }
         parameters.scheduler = most.key
         note("ipvs.scheduler", most.key, .rules, node.host.virtualServers?.first?.source)
+    }
+}
+
+extension KubernetesObjects {
+    /// Where a pod or an endpoint is said to be.
+    fileprivate struct Place {
+        var address: IPAddress
+        var node: String
+        /// It has an address of its own, and not its node's.
+        var isPod: Bool
+    }
+
+    fileprivate var placed: [Place] {
+        let hosts = Set(pods.filter(\.usesHostNetwork).flatMap(\.addresses))
+        var result: [Place] = []
+        for pod in pods {
+            guard let node = pod.nodeName, !pod.hasEnded else { continue }
+            result += pod.addresses.map { Place(address: $0, node: node, isPod: !pod.usesHostNetwork) }
+        }
+        for endpoint in endpointSlices.flatMap(\.endpoints) {
+            guard let node = endpoint.nodeName else { continue }
+            result += endpoint.addresses.map { Place(address: $0, node: node, isPod: !hosts.contains($0)) }
+        }
+        return result
+    }
+
+    /// Whether any object knows a node of that name.
+    package func names(node: String) -> Bool {
+        nodes.contains { $0.name == node } || pods.contains { $0.nodeName == node }
+            || endpointSlices.contains { slice in slice.endpoints.contains { $0.nodeName == node } }
     }
 }

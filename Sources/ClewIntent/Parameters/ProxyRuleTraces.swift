@@ -18,8 +18,8 @@ package struct ProxyRuleTraces: Sendable {
     package private(set) var masqueradesAll: Seen<Bool>?
     /// Values of marks that ask for masquerade.
     package private(set) var marks: [Seen<UInt32>] = []
-    /// Addresses the jump to the NodePorts asks for; `nil` is any local address.
-    package private(set) var nodePortJumps: [Seen<MaskedAddress?>] = []
+    /// Addresses the jumps to the NodePorts ask for; where they ask for any local address, all of the family.
+    package private(set) var nodePortJumps: [Seen<IPPrefix>] = []
     /// The jump to the NodePorts spares 127.0.0.0/8.
     package private(set) var sparesLoopback: Seen<Bool>?
     /// KUBE-FORWARD drops packets of state INVALID.
@@ -48,7 +48,7 @@ package struct ProxyRuleTraces: Sendable {
         for element in set.elements {
             guard case .address(let address) = element.key.first?.first else { continue }
             let line = SourceLine(rules.artifact, line: element.line)
-            Self.count(MaskedAddress(IPPrefix(host: address)), line, in: &nodePortJumps)
+            Self.count(IPPrefix(host: address), line, in: &nodePortJumps)
         }
     }
 
@@ -178,11 +178,12 @@ package struct ProxyRuleTraces: Sendable {
                 Self.begins(rules.chains[Int(target.rawValue)].name, "KUBE-NODEPORTS", rules)
             else { continue }
             let line = SourceLine(rules.artifact, line: rule.line)
-            var wanted: MaskedAddress?
+            let family = rules.tables[Int(chain.table.rawValue)].family
+            var wanted = IPPrefix.all(family == .ipv6 ? .ipv6 : .ipv4)
             for match in rules.matches(of: rule) {
                 guard let address = Self.destination(match, rules) else { continue }
                 if !match.isNegated {
-                    wanted = address
+                    wanted = address.prefixLength.flatMap { IPPrefix(address.value, length: $0) } ?? wanted
                 } else if address.value.family == .ipv4 {
                     sparesLoopback = Seen(value: true, count: 1, source: line)
                 }

@@ -103,7 +103,8 @@ enum DifferenceWords {
         case .outside(let address, _):
             sender = witness.sender == address.description ? "\(address)" : "pod \(witness.sender) (\(address))"
         }
-        return "\(sender) \(arrow) \(witness.flow.toText)"
+        let port = witness.flow.sourcePort.map { " from port \($0)" } ?? ""
+        return "\(sender)\(port) \(arrow) \(witness.flow.toText)"
     }
 
     static func cause(_ cause: Cause) -> String {

@@ -197,6 +197,7 @@ package struct ServicesJSON: Sendable {
             }
         return .object([
             ("origin", .string(kind)), ("sender", .string(witness.sender)), ("source", .optional(address)),
+            ("source_port", .optional(witness.flow.sourcePort.map(Int.init))),
             ("destination", .string(witness.flow.destination.description)),
             ("destination_port", .number(Int(witness.flow.destinationPort))),
             ("protocol", .string(witness.flow.ipProtocol.description)),

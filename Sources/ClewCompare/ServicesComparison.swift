@@ -255,20 +255,22 @@ extension NodeComparer {
         for index in result.differences.indices { result.differences[index].witness?.isConfirmed = false }
     }
 
-    /// Where no object knows the node by its name, nothing says which endpoints are its own: of Services that ask for those
-    /// no difference is certain.
+    /// Where no object knows the node by its name, nothing says which endpoints and addresses are its own: of Services that
+    /// ask for those no difference is certain.
     mutating func doubtPlaces() {
         let name = contract.parameters.nodeName
         guard !dataplane.snapshot.objects.names(node: name) else { return }
         let places = contract.ports.filter { port in
-            port.usesLocalEndpoints || port.endpoints.contains { !$0.hintZones.isEmpty || !$0.hintNodes.isEmpty }
+            port.usesLocalEndpoints || !port.sourceRanges.isEmpty
+                || port.endpoints.contains { !$0.hintZones.isEmpty || !$0.hintNodes.isEmpty }
         }
         // Objects that name no node at all have no endpoint on any.
         guard
             dataplane.snapshot.objects.endpointSlices.contains(where: { $0.endpoints.contains { $0.nodeName != nil } })
         else { return }
         let names = Set(places.map(\.name))
-        let note = TraceNote("no object knows a node \(name): which endpoints are its own is not known", node: node)
+        let note = TraceNote(
+            "no object knows a node \(name): which endpoints and addresses are its own is not known", node: node)
         let doubted = result.differences.filter { $0.service.map(names.contains) ?? false }
         guard !doubted.isEmpty else { return }
         result.differences.removeAll { $0.service.map(names.contains) ?? false }

@@ -197,7 +197,8 @@ import Testing
             #expect(node.ports.allSatisfy { $0.status == .inOrder })
         } else {
             let notes = Set(node.ports.flatMap(\.undecided).map(\.note.text))
-            #expect(notes == ["no object knows a node a-folder: which endpoints are its own is not known"])
+            #expect(
+                notes == ["no object knows a node a-folder: which endpoints and addresses are its own is not known"])
         }
     }
 

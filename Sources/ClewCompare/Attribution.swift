@@ -122,6 +122,7 @@ struct Attribution {
         _ steps: [ClassStep], _ entry: ContractEntry, _ arrival: SourceArrival
     ) -> (Difference.Kind, Cause) {
         if let cause = virtual(entry, arrival) { return (.missingEntry, cause) }
+        if let step = untrackingStep(steps) { return (.takenByForeignRule, cause(step)) }
         let own = translationSteps(steps)
         let what = "no rule leads \(entry.destination) to an endpoint"
         guard let last = own.last, let target = rule(last)?.target else {
@@ -135,6 +136,13 @@ struct Attribution {
         default: break
         }
         return (.missingEntry, lacking(openChain(own), what, arrival))
+    }
+
+    /// The rule that keeps the packets from connection tracking, and so from every nat chain (NodeLocal DNSCache has one).
+    private func untrackingStep(_ steps: [ClassStep]) -> ClassStep? {
+        steps.first { step in
+            if case .notrack? = rule(step)?.target { true } else { false }
+        }
     }
 
     /// IPVS mode: the virtual server lacks, or its address on the node, without which packets pass IPVS by.
@@ -358,6 +366,7 @@ struct Attribution {
     ) -> (Difference.Kind, Cause) {
         let what = kind == .notDropped ? "no rule drops \(entry.destination)" : "no rule rejects \(entry.destination)"
         if let empty = emptyChain(steps) { return (kind, lacking(empty.chain, empty.ruleSet, what)) }
+        if let step = untrackingStep(steps) { return (kind, cause(step)) }
         // A foreign mark takes packets past the rules that refuse.
         if let mark = steps.first(where: { setsMark($0) && !isOfService($0) && $0.hook != .postrouting }) {
             return (kind, cause(mark))

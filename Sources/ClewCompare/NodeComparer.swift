@@ -314,9 +314,14 @@ struct NodeComparer {
         }
         return others.contains { other in
             let outcome = other.outcome(from: source, arrival: cell.arrival)
+            var isEndpoint = false
+            if case .translated(let translation) = outcome, classes.sets.single(cell.sources) != nil {
+                isEndpoint = translation.endpoints.contains { $0.address == source }
+            }
             let own = Cell(
                 arrival: cell.arrival, sources: cell.sources, destinations: cell.destinations,
-                sourcePorts: cell.sourcePorts, outcome: outcome, ends: cell.ends, isEndpoint: cell.isEndpoint)
+                sourcePorts: cell.sourcePorts, outcome: outcome, ends: cell.ends,
+                isEndpoint: isEndpoint ? source : nil)
             if case .inOrder = judge().verdict(own) { return true }
             return false
         }

@@ -4,7 +4,7 @@ import ClewTestSupport
 struct Damage {
     /// What a report may lay the blame on.
     enum Blame {
-        /// A line with these words, or a chain of that name.
+        /// Chains of these names, with their tables or without.
         case chains([String])
         /// Anything: the damage works from afar.
         case any
@@ -70,7 +70,7 @@ struct Damage {
                 let rule = make(text.lines[index])
             else { return nil }
             if isLast { text.append(other, rule) } else { text.insertFirst(other, rule) }
-            return .chains([rule.split(separator: " ").first.map(String.init) ?? ""])
+            return .chains(["\(other) " + (rule.split(separator: " ").first ?? "")])
         }
     }
 

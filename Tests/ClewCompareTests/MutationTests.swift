@@ -183,8 +183,11 @@ import Testing
     private static func unjustBlame(_ port: ServicePortComparison, _ blame: Damage.Blame, _ rules: SaveText) -> String?
     {
         guard case .chains(let chains) = blame else { return nil }
-        let places = port.differences.map { $0.cause.place.split(separator: " ").last.map(String.init) ?? "" }
-        if places.contains(where: chains.contains) { return nil }
+        let places = port.differences.map(\.cause.place)
+        let isJust = places.contains { place in
+            chains.contains(place) || chains.contains(place.split(separator: " ").last.map(String.init) ?? "")
+        }
+        if isJust { return nil }
         return "\(port.name): blame on \(Set(places).sorted()) instead of \(chains)"
     }
 }

@@ -47,13 +47,18 @@ struct Verdicts: Equatable {
             }
         }
         self.services.sort()
-        let check = try Command.run(["check", path])
-        let words = check.output.split(whereSeparator: { !$0.isLetter && !$0.isNumber })
-        findings = words.filter { word in
-            (5...7).contains(word.count) && word.suffix(3).allSatisfy(\.isNumber)
-                && word.dropLast(3).allSatisfy { $0.isUppercase && $0.isASCII }
-        }.map(String.init).sorted()
+        let check = try Command.run(["check", path, "-o", "json"])
+        let report = try JSONSerialization.jsonObject(with: Data(check.output.utf8)) as? [String: Any] ?? [:]
+        findings = Self.codes(report["findings"]).sorted()
         codes = [trace.code, services.code, check.code]
+    }
+
+    /// Code, severity and confidence of each finding and of what follows from it.
+    private static func codes(_ findings: Any?) -> [String] {
+        (findings as? [[String: Any]] ?? []).flatMap { finding in
+            ["\(finding["code"] ?? "") \(finding["severity"] ?? "") \(finding["confidence"] ?? "")"]
+                + codes(finding["consequences"])
+        }
     }
 
     /// Pods, nodes and the world outside, to Services, pods, nodes and out.

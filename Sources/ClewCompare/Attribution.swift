@@ -247,17 +247,30 @@ struct Attribution {
         return lacking(parent.chainID, parent.ruleSet, what)
     }
 
-    /// A chain without rules that some of the packets come to, and come back from to the next endpoint's.
+    /// A chain that some of the packets come to, and come back from to the next endpoint's, since no rule is left in it that
+    /// leads anywhere.
     private func emptyEndpoint(_ cell: Cell) -> ChainKey? {
         for end in cell.ends {
             for step in translationSteps(classes.steps(of: end.state)) where isOfService(step) && !isEmptyMark(step) {
-                guard case .jump(let chain)? = rule(step)?.target,
-                    classes.ruleSets[step.ruleSet].chains[Int(chain.rawValue)].ruleCount == 0
-                else { continue }
+                guard case .jump(let chain)? = rule(step)?.target, leadsNowhere(chain, step.ruleSet) else { continue }
                 return ChainKey(ruleSet: step.ruleSet, chain: chain)
             }
         }
         return nil
+    }
+
+    /// Whether a chain that is not there to mark does no more than that.
+    private func leadsNowhere(_ chain: ChainID, _ ruleSet: Int) -> Bool {
+        guard !isMarkChain(chain, ruleSet) else { return false }
+        let rules = classes.ruleSets[ruleSet]
+        let entry = rules.chains[Int(chain.rawValue)]
+        return rules.rules[Int(entry.firstRule)..<Int(entry.firstRule + entry.ruleCount)].allSatisfy {
+            switch $0.target {
+            case .mark, .none: true
+            case .jump(let other): isMarkChain(other, ruleSet)
+            default: false
+            }
+        }
     }
 
     private func lackingServer(_ step: ClassStep, _ what: String) -> Cause {

@@ -14,16 +14,19 @@ struct SenderSets {
     init(_ network: NodeNetwork, in classes: inout NodeClasses) {
         let local = network.localAddresses.intersection(
             AddressSet(ranges: classes.localAddresses.map { $0.first...$0.last }, network.family))
-        self.init(network, local: local, in: &classes.sets)
+        let broadcast = AddressSet(
+            ranges: classes.broadcastAddresses.map { $0.first...$0.last }, network.family)
+        self.init(network, local: local, broadcast, in: &classes.sets)
     }
 
-    private init(_ network: NodeNetwork, local: AddressSet, in sets: inout ValueSets) {
+    private init(_ network: NodeNetwork, local: AddressSet, _ broadcast: AddressSet, in sets: inout ValueSets) {
         self.local = local
         host = sets.set(local.subtracting(network.loopback))
         loopback = sets.set(local.intersection(network.loopback))
-        pods = sets.set(network.ownPods)
+        pods = sets.set(network.ownPods.subtracting(broadcast))
         self.network = sets.set(
-            Self.unicast(network.family).subtracting(network.localAddresses).subtracting(network.ownPods))
+            Self.unicast(network.family).subtracting(network.localAddresses).subtracting(network.ownPods)
+                .subtracting(broadcast))
     }
 
     /// What a packet from elsewhere may have as its source.

@@ -1,3 +1,4 @@
+import ClewBundle
 import ClewDataplane
 import ClewIntent
 import ClewNet
@@ -32,6 +33,19 @@ import Testing
         let cause = try #require(node.causes.first)
         #expect(node.causes.count == 1 && cause.kinds == [.takenByForeignRule])
         #expect(cause.cause.place == "raw PREROUTING" && cause.cause.text.hasSuffix("-j CT --notrack"))
+    }
+
+    /// One endpoint's chain has nothing left but its mark: the chain is named, and not the Service's that leads there.
+    @Test func chainsThatOnlyMark() throws {
+        let base = try Self.base()
+        for index in base.rules.rules("nat", in: "KUBE-SEP-", to: "DNAT") {
+            var rules = base.rules
+            let chain = rules.lines[index].chain
+            rules.remove(index)
+            let node = try Self.compare(base.damaged(rules), base)
+            let places = node.ports.filter { $0.status != .inOrder }.flatMap(\.differences).map(\.cause.place)
+            #expect(places.contains("nat \(chain)"), "\(chain): \(Set(places).sorted())")
+        }
     }
 
     /// Only clients that bind a low port are concerned: the packet that shows it has one.
@@ -76,5 +90,20 @@ import Testing
         #expect(node.ports.allSatisfy { $0.status == .inOrder })
         // What the second had before is left over.
         #expect(node.causes.allSatisfy { $0.kinds == [.staleEntry] && $0.staleNames == ["shop/single:p"] })
+    }
+
+    /// Nobody's packets come from a broadcast address, and a rule about those alone changes nothing.
+    @Test func broadcastSenders() throws {
+        let base = try Self.base()
+        var rules = base.rules
+        rules.insertFirst("nat", "PREROUTING -m addrtype --src-type BROADCAST -j ACCEPT")
+        var snapshot = base.damaged(rules)
+        let route = Route(
+            destination: try #require(IPPrefix("10.244.1.255/32")), type: .broadcast, table: .local,
+            nextHops: [NextHop(device: "cni0")], source: SourceLine(ArtifactID(rawValue: 0), line: 1),
+            text: "broadcast 10.244.1.255 dev cni0")
+        snapshot.nodes[0].host.routes?.append(route)
+        let node = try Self.compare(snapshot, base)
+        #expect(node.ports.allSatisfy { $0.status == .inOrder } && node.causes.isEmpty)
     }
 }

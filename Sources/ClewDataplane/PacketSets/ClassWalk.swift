@@ -92,6 +92,13 @@ struct ClassWalk {
         }
     }
 
+    /// What `addrtype` calls BROADCAST: a packet from there is a martian (`fib_validate_source`), whatever rules say.
+    var broadcastAddresses: [ValueRange] {
+        (0..<atoms.count).map(atoms.range).filter {
+            namespace.router.addressType(IPAddress(bits: $0.first, family)) == .broadcast
+        }
+    }
+
     // MARK: - In
 
     mutating func start(_ state: PacketClass, from origin: ClassOrigin) {

@@ -29,6 +29,9 @@ package struct NodeClasses {
     /// The addresses the node's routes call local; without routes those of its devices.
     package var localAddresses: [ValueRange] { walk.localAddresses }
 
+    /// The addresses the node's routes call broadcast: nobody's packets come from there.
+    package var broadcastAddresses: [ValueRange] { walk.broadcastAddresses }
+
     /// Walks a class through the node; its packets end in exactly one of the results for every choice and chance.
     ///
     /// The results refer to sets and paths that the next ``reset()`` forgets.

@@ -39,8 +39,9 @@ package struct CheckRun: Sendable {
                 }
                 return finding
             }
-            let hidden = HiddenCauses(checks, context, prover).added(to: tried)
-            return RepairedTogether.folded(filter.kept(hidden, in: context), in: context.survey)
+            let joined = RepairedTogether.joined(tried, in: context.survey, prover)
+            let all = HiddenCauses(checks, context, prover).added(to: joined)
+            return RepairedTogether.folded(filter.kept(all, in: context), in: context.survey)
         }
         timings.explain("\(folded.reduce(0) { $0 + $1.fixes.count { !$0.edits.isEmpty } }) fixes")
         findings.sort(by: Self.isWorse)
@@ -123,7 +124,7 @@ enum CauseOrder {
         "FW002": 15, "FW003": 15, "FW007": 16, "RTE012": 17, "BR019": 25,
         "RTE030": 35, "RTE002": 36, "RTE018": 45,
         // What kube-proxy is told and whether it runs goes before the rules it writes.
-        "KPX001": 55, "KPX013": 56, "IPV013": 57, "IPV014": 57, "KPX002": 58, "IPV005": 38, "FLN010": 29,
+        "KPX001": 55, "KPX010": 57, "KPX013": 56, "IPV013": 57, "IPV014": 57, "KPX002": 58, "IPV005": 38, "FLN010": 29,
     ]
 
     /// Lower is nearer to the root: what makes a node's network what it is goes before what is seen of it.

@@ -24,10 +24,10 @@ struct HiddenCauses {
     func added(to findings: [Finding]) -> [Finding] {
         var result = findings
         let partly = findings.indices.filter { index in
-            !findings[index].hasProvenFix && findings[index].severity > .notice && partial(findings[index]) != nil
+            !findings[index].hasProvenFix && findings[index].severity > .notice && findings[index].partialFix != nil
         }
         for index in partly.prefix(Self.most) {
-            guard let fix = partial(findings[index]), let after = prover.context(with: fix, context) else { continue }
+            guard let fix = findings[index].partialFix, let after = prover.context(with: fix, context) else { continue }
             let left = Set(findings[index].explains.flatMap { context.survey.lost[$0].connections })
             let known = Set(result.map(\.check.code))
             let behind = CauseOrder.folded(
@@ -40,17 +40,6 @@ struct HiddenCauses {
             for finding in behind { add(finding, behind: index, fix, after, &result) }
         }
         return result
-    }
-
-    /// The first fix that mends something and breaks nothing.
-    private func partial(_ finding: Finding) -> Fix? {
-        finding.fixes.first { fix in
-            switch fix.proof {
-            case .partly: true
-            case .notProven(let change, _): change.map { $0.broken.isEmpty && !$0.stillFailing.isEmpty } ?? false
-            case .proven, .adviceOnly, .notTried: false
-            }
-        }
     }
 
     private func add(

@@ -55,19 +55,17 @@ package struct VethNotAttached: Check {
         var commands: [FixCommand] = []
         if isDetached {
             edits.append(.setMaster(node: node.name, port: link.name, bridge: bridge.name))
-            commands.append(
-                FixCommand(
-                    .node(node.name), "ip link set dev \(link.name) master \(bridge.name)",
-                    persist: "delete the pod: what is made anew is plugged in",
-                    undo: "ip link set dev \(link.name) nomaster"))
+            var command = "ip link set dev \(link.name) master \(bridge.name)"
             // A port is made anew with the kernel's settings; the others say what the plugin had set.
             if (node.host.links ?? []).contains(where: { $0.bridgeName == bridge.name && $0.port?.hairpin == true }) {
                 edits.append(.setHairpin(node: node.name, port: link.name, isOn: true))
-                commands.append(
-                    FixCommand(
-                        .node(node.name), "bridge link set dev \(link.name) hairpin on",
-                        undo: "bridge link set dev \(link.name) hairpin off"))
+                command += " && bridge link set dev \(link.name) hairpin on"
             }
+            // Unplugged, it has no settings of a port that would be there to undo.
+            commands.append(
+                FixCommand(
+                    .node(node.name), command, persist: "delete the pod: what is made anew is plugged in",
+                    undo: "ip link set dev \(link.name) nomaster"))
         }
         if !link.isUp {
             edits.append(.setLinkUp(.host(node: node.name), link: link.name, isUp: true))

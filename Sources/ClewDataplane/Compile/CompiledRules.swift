@@ -16,7 +16,8 @@ package final class CompiledRules: Sendable {
     /// Sets of the namespace by interned name.
     package let sets: [CompiledIPSet?]
     package let nftSets: [CompiledNftSet]
-    /// Whether a match holds for a SYN-ACK and not for an ACK, or the other way round.
+    /// Whether a match holds for a SYN-ACK and not for an ACK, or the other way round, or rules change the marks of
+    /// connections, which the next packet may meet.
     let tellsAnswersApart: Bool
     /// The masks that rules write for a list of `recent`; `nil` keeps every bit.
     ///
@@ -38,7 +39,8 @@ package final class CompiledRules: Sendable {
             if name < sets.count { sets[name] = ipSets?.set(named: ruleSet.name(reference.name)) }
         }
         self.sets = sets
-        tellsAnswersApart = ruleSet.matches.contains { match in
+        let changesMarks = ruleSet.connmarkTargets.contains { if case .restore = $0 { false } else { true } }
+        let asksFlags = ruleSet.matches.contains { match in
             switch match.test {
             case .tcpFlags(let mask, let compare):
                 (Packet.synAck & mask == compare) != (Packet.ack & mask == compare)
@@ -46,6 +48,7 @@ package final class CompiledRules: Sendable {
             default: false
             }
         }
+        tellsAnswersApart = changesMarks || asksFlags
         nftSets = ruleSet.nftSets.map(CompiledNftSet.init)
         var masks: [NameID?: Set<IPAddress?>] = [:]
         for state in ruleSet.states where state.kind == .recent {

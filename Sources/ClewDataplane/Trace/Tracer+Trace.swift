@@ -223,7 +223,8 @@ extension Tracer {
     /// Sends what the receiver answers next.
     ///
     /// Only where conntrack did not know its SYN-ACK: that made no entry, but this packet does, as a NEW one
-    /// (`nf_conntrack_tcp_loose`), and may meet other rules; or where rules tell the two apart by their flags.
+    /// (`nf_conntrack_tcp_loose`), and may meet other rules; or where rules tell the two apart by their flags
+    /// or by the connection's mark.
     private mutating func answersData(_ branch: WalkedBranch, within bounds: inout WalkBounds) -> [WalkEnd] {
         guard branch.reply?.state.wasInvalid == true || world.tellsAnswersApart else { return [] }
         var all: [WalkEnd] = []

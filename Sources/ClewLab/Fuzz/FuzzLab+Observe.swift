@@ -52,10 +52,13 @@ extension FuzzLab {
         let (next, _) = try send(
             probe.tuple, from: origin, loaded, ttl: 64, tos: 0, flags: Probe.ack, payload: probe.payload,
             sequence: (0x1001, 0x2001))
-        result.goesOn = next.arrival.map { $0.0.owner == place.owner && $0.1 == arrived } ?? false
-        guard result.goesOn == true else { return result }
+        guard let last = next.arrival, last.0.owner == place.owner, last.1 == arrived else {
+            result.goesOn = false
+            return result
+        }
+        // What comes from outside comes by the device that the last packet left by, as Clew takes it too.
         let (data, _) = try send(
-            answer, from: place, loaded, ttl: 64, tos: 0, flags: Probe.ack, payload: probe.payload,
+            answer, from: last.0, loaded, ttl: 64, tos: 0, flags: Probe.ack, payload: probe.payload,
             sequence: (0x2001, 0x1001 + UInt32(probe.payload)))
         result.goesOn = data.arrival.map { $0.0.owner == home.owner && $0.1 == tuple } ?? false
         return result

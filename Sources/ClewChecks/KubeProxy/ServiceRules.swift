@@ -124,6 +124,8 @@ package struct StaleReject: Check {
         let others = context.lost { group in
             guard case .rule(_, let chain) = group.decision?.cause else { return false }
             return chain.hasPrefix("KUBE-") && !PolicyDrops.isPolicy(chain: chain) && !known.contains(group.id)
+                // What conntrack knows no connection of is lost by the way it came, for whatever Service.
+                && group.decision?.text.contains("--ctstate INVALID") != true
         }.filter { group in
             // A node whose comparison has already shown it is told of once.
             guard let node = group.node, let told = faults.firstIndex(where: { $0.subject == .node(node) }) else {

@@ -2,7 +2,7 @@ extension FaultCatalogue {
     /// What breaks between pods of one bridge.
     static let bridgeFaults: [Fault] = [
         Fault(
-            "bridge-nf-off", rows: ["CLEW-BR001"],
+            "bridge-nf-off", rows: ["CLEW-BR001", "CLEW-BR003"],
             symptom: "a pod's connection to a Service times out if the endpoint is on its own node; other nodes' "
                 + "endpoints answer",
             client: [.timesOut], mustSay: ["bridge-nf-call-iptables = 0"],

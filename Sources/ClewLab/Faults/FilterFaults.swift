@@ -11,7 +11,7 @@ extension FaultCatalogue {
             // flannel and docker accept pods' traffic by rules of their own, which are taken out as older versions had none.
             in: { $0.isFlannel }, apply: dropForwarded),
         Fault(
-            "forward-drop-no-brnf", rows: ["CLEW-FW001", "CLEW-FLN013", "CLEW-BR001"],
+            "forward-drop-no-brnf", rows: ["CLEW-FW001", "CLEW-FLN013", "CLEW-BR001", "CLEW-BR003"],
             symptom: "as forward-drop, but pods of one node reach each other: their frames do not pass iptables",
             client: [.timesOut], mustSay: ["FORWARD"], example: ("pod/shop/web-0", "pod/shop/api-1:8080"),
             in: { $0.isFlannel },

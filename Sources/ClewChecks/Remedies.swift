@@ -21,6 +21,11 @@ enum Remedies {
             .joined(separator: "/")
     }
 
+    /// One word for a shell, whatever is in it.
+    static func quoted(_ text: String) -> String {
+        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+
     /// The file of Clew's own, which comes after all others.
     static let sysctlFile = "/etc/sysctl.d/99-zz-clew-k8s.conf"
 

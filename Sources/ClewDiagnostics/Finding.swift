@@ -48,7 +48,7 @@ package enum Evidence: Sendable, Hashable {
 package struct TracedConnection: Sendable, Hashable {
     package var flow: Flow
     package var verdict: TraceVerdict
-    /// Why, of the first branch that fails; else of the first.
+    /// Why, of the first branch that fails; else why it cannot be told; else of the first branch.
     package var reason: String
     package var decidedBy: Decision?
     /// Of the branches that fail, in percent of all; 0 to 100.
@@ -58,7 +58,8 @@ package struct TracedConnection: Sendable, Hashable {
         flow = trace.flow
         verdict = trace.verdict
         let shown = trace.branches.first { $0.outcome == .fails } ?? trace.branches.first
-        reason = shown?.reason ?? ""
+        let isUndecided = trace.verdict == .unknown && shown?.outcome != .fails
+        reason = (isUndecided ? trace.unknowns.first?.text : nil) ?? shown?.reason ?? ""
         decidedBy = shown?.decidedBy
         failingPercent = trace.branches.filter { $0.outcome == .fails }.reduce(0) { $0 + $1.probability.value * 100 }
     }

@@ -38,9 +38,10 @@ package struct FixProver: Sendable {
 
     private func verdict(_ change: SurveyChange, hopedFor count: Int) -> FixProof {
         if let worse = change.broken.first {
+            let end = worse.verdict == .unknown ? "whether it still would cannot be told" : "would not"
             return .notProven(
                 change,
-                because: "\(worse.flow.fromText) → \(worse.flow.toText) works now and would not: \(worse.reason)")
+                because: "\(worse.flow.fromText) → \(worse.flow.toText) works now and \(end): \(worse.reason)")
         }
         guard count > 0 else {
             if let first = change.repaired.first {
@@ -51,8 +52,14 @@ package struct FixProver: Sendable {
             }
             return .notProven(change, because: "no connection that was walked is broken by it, so none can be repaired")
         }
-        guard let rest = change.stillFailing.first else { return .proven(change) }
-        let why = "\(rest.flow.fromText) → \(rest.flow.toText) still does not work: \(rest.reason)"
+        // What fails for certain says more than what cannot be told.
+        guard let rest = change.stillFailing.first(where: { $0.verdict != .unknown }) ?? change.stillFailing.first
+        else { return .proven(change) }
+        let connection = "\(rest.flow.fromText) → \(rest.flow.toText)"
+        let why =
+            rest.verdict == .unknown
+            ? "whether \(connection) works then cannot be told: \(rest.reason)"
+            : "\(connection) still does not work: \(rest.reason)"
         return change.repaired.isEmpty ? .notProven(change, because: why) : .partly(change, because: why)
     }
 }

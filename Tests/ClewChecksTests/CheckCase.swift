@@ -13,8 +13,10 @@ struct BundleFiles {
     /// What a replacement looked for in vain: a case that changes nothing would prove nothing.
     private(set) var missed: [String] = []
 
+    /// `example`: a folder of `Examples`, or a path from the repository's root.
     init(_ example: String) {
-        for artifact in SharedData.bundle(SharedData.packageRoot + "/Examples/" + example).artifacts {
+        let folder = example.contains("/") ? example : "Examples/" + example
+        for artifact in SharedData.bundle(SharedData.packageRoot + "/" + folder).artifacts {
             files[artifact.path] = String(decoding: artifact.bytes, as: UTF8.self)
         }
     }

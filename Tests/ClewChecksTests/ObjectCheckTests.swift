@@ -1,5 +1,7 @@
 import ClewChecks
+import ClewDataplane
 import ClewDiagnostics
+import ClewIntent
 import ClewSnapshot
 import ClewTestSupport
 import Testing
@@ -209,6 +211,41 @@ import Testing
 
     @Test(arguments: endpoints + listeners + exposed)
     func aCheckFiresOrIsQuiet(_ rowCase: RowCase) throws { try rowCase.verify() }
+
+    @Test(arguments: listeners.filter { ["OBJ004", "OBJ008"].contains($0.code) && $0.expectation == .fires })
+    func aProgramThatListensMendsIt(_ rowCase: RowCase) throws {
+        let run = CheckRun(CheckCatalogue.all, in: CheckContext(Dataplane(compiling: try rowCase.snapshot())))
+        let finding = try #require(run.findings.first { $0.check.code == rowCase.code })
+        let fix = try #require(finding.fixes.first { $0.title.contains("let the program listen") })
+        guard case .proven(let change) = fix.proof else {
+            Issue.record("\(fix.proof)")
+            return
+        }
+        #expect(change.repaired.count == finding.affected?.count)
+    }
+
+    @Test func slicesWrittenByHandMendWhatNoControllerWrites() throws {
+        let bare = Self.edited {
+            $0.replace("kubernetes.io/service-name: api", with: "kubernetes.io/service-name: other", in: Self.objects)
+        }
+        // As kube-proxy does, all refuse the Service now.
+        let snapshot = try bare.applying(
+            bare.nodes.map { node in
+                let others = bare.nodes.filter { $0.name != node.name }
+                let found = InferredParameters(of: node, in: bare.objects, otherNodes: others)
+                return .rewriteProxyRules(node: node.name, found.parameters)
+            })
+        let run = CheckRun(CheckCatalogue.all, in: CheckContext(Dataplane(compiling: snapshot)))
+        let finding = try #require(run.findings.first { $0.check.code == "OBJ001" })
+        let fix = try #require(finding.fixes.first)
+        guard case .proven(let change) = fix.proof else {
+            Issue.record("\(fix.proof)")
+            return
+        }
+        #expect(!change.repaired.isEmpty)
+        let command = try #require(fix.commands.first?.command)
+        #expect(command.contains("\"kubernetes.io/service-name\":\"api\""))
+    }
 
     @Test func everyCheckHasBothCases() {
         let checks = CheckCatalogue.all.filter { type(of: $0).metadata.group == .objects }

@@ -28,6 +28,12 @@ import Testing
                 .joined(separator: "\n") + "\n"
         },
         .quiet("BR002", "the key is 0, so the module is there", in: "bridge-nf-off"),
+        .fires("BR003", "IPv6 is bridged past ip6tables", in: "Tests/Corpus/lab-rules/bridge-hostgw-dual-legacy") {
+            $0.replace("bridge-nf-call-ip6tables = 1", "bridge-nf-call-ip6tables = 0", in: "nodes/worker-a/sysctl.txt")
+        },
+        .quiet("BR003", "only IPv4 is bridged past iptables", in: "Tests/Corpus/lab-rules/bridge-hostgw-dual-legacy") {
+            $0.replace("bridge-nf-call-iptables = 1", "bridge-nf-call-iptables = 0", in: "nodes/worker-a/sysctl.txt")
+        },
         .quiet("BR003", "IPv6 is bridged past ip6tables, and nobody has it") {
             $0.replace("bridge-nf-call-ip6tables = 1", "bridge-nf-call-ip6tables = 0", in: "nodes/worker-a/sysctl.txt")
         },

@@ -97,4 +97,29 @@ import Testing
         let removed = try edited.applying([.deleteRoute(place, try #require(found.first))])
         #expect(removed.nodes.first?.host.routes?.count == routes.count - 1)
     }
+
+    /// As Linux 6.18 answers `ip addr add` and `ip link set down` with `ip route show table all`.
+    @Test func anAddressIsLocalOnADeviceThatIsDownAndOnlyOfIPv4() throws {
+        func local(_ snapshot: ClusterSnapshot) -> [String] {
+            (snapshot.nodes.first?.host.routes ?? []).filter { $0.nextHops.first?.device == "cni0" }
+                .map { "\($0.type == .local ? "local " : "")\($0.destination)" }.sorted()
+        }
+        let place = EditPlace.host(node: "a")
+        let down = try Self.snapshot().applying([
+            .addAddress(place, link: "cni0", try #require(IPPrefix("fd00:96::1/64"))),
+            .setLinkUp(place, link: "cni0", isUp: false),
+        ])
+        #expect(local(down) == ["local 10.244.1.1/32"])
+        let added = try down.applying([
+            .addAddress(place, link: "cni0", try #require(IPPrefix("10.96.0.10/24"))),
+            .addAddress(place, link: "cni0", try #require(IPPrefix("fd00:96::10/64"))),
+        ])
+        #expect(local(added) == ["local 10.244.1.1/32", "local 10.96.0.10/32"])
+        let up = try added.applying([.setLinkUp(place, link: "cni0", isUp: true)])
+        #expect(
+            local(up) == [
+                "10.244.1.0/24", "10.96.0.0/24", "fd00:96::/64", "local 10.244.1.1/32", "local 10.96.0.10/32",
+                "local fd00:96::10/128",
+            ])
+    }
 }

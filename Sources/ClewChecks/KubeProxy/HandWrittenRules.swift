@@ -82,9 +82,7 @@ struct HandWrittenRules {
 
     /// One line that a shell gives to `iptables-restore`.
     private static func command(_ lines: [String], _ tool: String) -> String {
-        let words = lines.map {
-            "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-        }
+        let words = lines.map(Remedies.quoted)
         return "printf '%s\\n' \(words.joined(separator: " ")) | \(tool)-restore -w 5 --noflush"
     }
 

@@ -22,7 +22,7 @@ package struct SvcNoEndpoints: Check {
                 context.pods(selectedBy: service).contains(where: { $0.isReady ?? false }),
                 !NamedPortMissing.isMissing(for: service, in: context)
             else { return nil }
-            return Finding(
+            var finding = Finding(
                 Self.metadata, on: .service(service.name), .proven,
                 message: "has no endpoint, though ready pods match its selector",
                 cause: "no EndpointSlice names them: the endpoint slice controller has not written any",
@@ -33,7 +33,7 @@ package struct SvcNoEndpoints: Check {
                     .absent(
                         place: "EndpointSlices of \(service.name)", what: "an endpoint", nil),
                 ],
-                fixes: [
+                fixes: [HandWrittenSlices.fix(for: service, context)].compactMap(\.self) + [
                     Fix(
                         "see why the controller manager writes no slices",
                         commands: [
@@ -43,6 +43,8 @@ package struct SvcNoEndpoints: Check {
                             )
                         ])
                 ])
+            finding.refuses = context.refused(service) { _ in true }
+            return finding
         }
     }
 }

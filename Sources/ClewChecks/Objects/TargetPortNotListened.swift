@@ -19,7 +19,9 @@ package struct TargetPortNotListened: Check {
 
     package func findings(in context: CheckContext) -> [Finding] {
         UnheardPort.all(in: context).filter { $0.reason == .nobody }.map { unheard in
-            unheard.finding(Self.metadata, message: unheard.probe.group.reason, fixes: unheard.portFixes(context))
+            unheard.finding(
+                Self.metadata, message: unheard.probe.group.reason,
+                fixes: unheard.portFixes(context) + [unheard.listenerFix(context)].compactMap(\.self))
         }
     }
 }
@@ -65,7 +67,8 @@ package struct BoundToLoopback: Check {
             guard case .loopbackOnly(let socket) = unheard.reason else { return nil }
             var finding = unheard.finding(
                 Self.metadata,
-                message: "sends to port \(unheard.port) of pod \(unheard.pod), which listens on its loopback only")
+                message: "sends to port \(unheard.port) of pod \(unheard.pod), which listens on its loopback only",
+                fixes: [unheard.listenerFix(context)].compactMap(\.self))
             let address = socket.address.map { SocketAddress($0, socket.port).description } ?? "\(socket.port)"
             finding.evidence.append(.line(node: unheard.probe.group.node, socket.source, text: "LISTEN \(address)"))
             return finding
@@ -169,5 +172,34 @@ private struct UnheardPort {
                 "send to port \(only), on which the pod listens", edits: edits,
                 commands: [FixCommand(.workstation, patch(.number(only)), undo: patch(old))])
         ]
+    }
+
+    /// The program listens where it is asked for: what nobody but its people can do, and what mends all if nothing else
+    /// is in the way.
+    func listenerFix(_ context: CheckContext) -> Fix? {
+        let first = probe.group.connections.first.map { context.survey.connections[$0].flow }
+        let direct = first.map { SocketAddress($0.destination, $0.destinationPort) }
+        let asked = probe.endpoints.isEmpty ? [direct].compactMap(\.self) : probe.endpoints.sorted()
+        var edits: [SnapshotEdit] = []
+        var commands: [FixCommand] = []
+        for address in asked {
+            let pod = context.snapshot.objects.pods.first {
+                !$0.usesHostNetwork && !$0.hasEnded && $0.addresses.contains(address.address)
+            }?.name
+            guard let pod, let node = context.snapshot.nodes.first(where: { $0.pods.contains { $0.pod == pod } }) else {
+                return nil
+            }
+            let socket = ListeningSocket(
+                ipProtocol: ipProtocol, address: nil, port: address.port, acceptsIPv4: true, acceptsIPv6: true,
+                source: .edited)
+            edits.append(.addListener(.pod(node: node.name, pod), socket))
+            commands.append(
+                FixCommand(.workstation, "kubectl -n \(pod.namespace) logs \(pod.name) --all-containers --tail=100"))
+        }
+        guard !edits.isEmpty else { return nil }
+        let isOnLoopback = if case .loopbackOnly = reason { true } else { false }
+        let place = isOnLoopback ? ", not on its loopback alone" : ": its log may say why it does not"
+        return Fix(
+            "let the program listen on port \(port)/\(ipProtocol)\(place)", edits: edits, commands: commands)
     }
 }

@@ -30,7 +30,8 @@ extension ClusterSnapshot {
         case .setHairpin, .setMTU, .setLinkUp, .setMaster, .addAddress, .deleteAddress: try applyToLink(edit)
         case .addRoute, .deleteRoute, .setNeighbor, .deleteNeighbor: try applyToRouting(edit)
         case .addRoutingRule, .deleteRoutingRule: try applyToRules(edit)
-        case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections, .deleteConnection, .addSetEntry:
+        case .setForwardingEntry, .deleteForwardingEntry, .deleteConnections, .deleteConnection, .addSetEntry,
+            .addListener:
             try applyToEntries(edit)
         case .setRealServer, .deleteRealServer, .deleteVirtualServer: try applyToServers(edit)
         case .rewriteProxyRules(let node, let parameters): try rewriteProxyRules(of: node, parameters)
@@ -176,6 +177,11 @@ extension ClusterSnapshot {
             }
         case .deleteConnection(let node, let entry):
             try change(.host(node: node)) { state in state.conntrack?.removeAll { $0 == entry } }
+        case .addListener(let place, let socket):
+            try change(place) { state throws(EditError) in
+                guard state.sockets != nil else { throw EditError("the sockets of \(place.node) were not collected") }
+                state.sockets?.append(socket)
+            }
         case .addSetEntry(let node, let name, let address):
             try change(.host(node: node)) { state throws(EditError) in
                 guard let index = state.ipSets?.firstIndex(where: { $0.name == name }),

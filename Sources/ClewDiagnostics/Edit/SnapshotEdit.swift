@@ -75,6 +75,8 @@ package enum SnapshotEdit: Sendable {
     case deleteConnection(node: String, ConntrackEntry)
     /// Puts an address into a set of ipset's that holds single addresses or networks.
     case addSetEntry(node: String, set: String, IPAddress)
+    /// A program begins to listen.
+    case addListener(EditPlace, ListeningSocket)
     /// A real server of an IPVS virtual server; replaces the one with its address and port.
     case setRealServer(node: String, SocketAddress, IPProtocol, RealServer)
     case deleteRealServer(node: String, SocketAddress, IPProtocol, real: SocketAddress)
@@ -96,7 +98,7 @@ extension SnapshotEdit {
             .deleteAddress(let place, _, _),
             .addRoutingRule(let place, _, _), .deleteRoutingRule(let place, _), .setMTU(let place, _, _),
             .addRoute(let place, _, _), .deleteRoute(let place, _), .setNeighbor(let place, _),
-            .deleteNeighbor(let place, _, _):
+            .deleteNeighbor(let place, _, _), .addListener(let place, _):
             place
         case .setPolicy(let table, _, _), .insertRule(let table, _, _, _), .appendRule(let table, _, _):
             .host(node: table.node)

@@ -66,7 +66,7 @@ package struct FixTrial {
         var findings = Self.findings(experiment)
         var first = findings.first { $0.severity > .notice }
         let isNamed = first.map { fault.codes.contains($0.check.code) } ?? false
-        if !isNamed || fault.mending != .byPeople && first?.isMended == false {
+        if !isNamed || first?.isMended == false {
             // What one client meets, or what the API asks for itself, shows by the question that this client has.
             let context = CheckContext(experiment.dataplane, asking: try experiment.asked(flows))
             let run = CheckRun(CheckCatalogue.all, in: context)
@@ -100,8 +100,8 @@ package struct FixTrial {
         for fix in finding.fixes { report.notes.append("fix: \(fix.title): \(fix.proof.words)") }
         let proven = finding.fixes.filter { if case .proven = $0.proof { true } else { false } }
         report.proof = proven.isEmpty ? finding.fixes.first?.proof.status : "proven"
-        guard fault.mending != .byPeople else { return }
         if proven.isEmpty { report.complaints.append("no fix is proven") }
+        guard fault.mending != .byPeople else { return }
         guard let fix = proven.first(where: \.canBeUndone) ?? proven.first(where: \.runsOnNodes) else {
             if proven.contains(where: \.runsByKubectl) { report.kernel = .objects }
             if fault.mending == .onNodes, !proven.isEmpty {

@@ -6,7 +6,7 @@ package struct Fault: Sendable {
         case onNodes
         /// Edits of the API's objects, which the lab has no server for.
         case inObjects
-        /// Nobody but the people of the program, or of the control plane: no command does.
+        /// Nobody but the people of the program: no command does.
         case byPeople
     }
 

@@ -8,7 +8,7 @@ extension FaultCatalogue {
             "no-endpoints", rows: ["CLEW-OBJ001"],
             symptom: "every connection to the Service is refused at once, from everywhere",
             client: [.refused], mustSay: ["REJECT"], example: ("pod/shop/web-0", "svc/shop/api-b"),
-            mending: .byPeople,
+            mending: .inObjects,
             prepare: { $0.change("api-b") { $0.endpoints = [] } }),
         Fault(
             "wrong-target-port", rows: ["CLEW-OBJ004"],

@@ -1,7 +1,7 @@
 package import ClewBundle
-package import ClewNet
+import ClewNet
 import ClewParsers
-package import ClewSnapshot
+import ClewSnapshot
 
 /// A node of a bundle, to be built again out of namespaces: its devices, addresses, routes, sysctls and rules.
 package struct RecordedNode: Sendable {

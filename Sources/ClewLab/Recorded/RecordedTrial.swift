@@ -1,4 +1,4 @@
-package import ClewBundle
+import ClewBundle
 import ClewDataplane
 package import ClewNet
 import ClewSnapshot

@@ -22,6 +22,8 @@ struct WhatIfCommand: ParsableCommand {
               clew what-if bundle.tar.gz --set 'policy:node/worker-a:filter:FORWARD=DROP'
               clew what-if bundle.tar.gz \\
                   --set 'rule:node/worker-a:filter:-I FORWARD 1 -i cni0 -j DROP' -o json
+              clew what-if bundle.tar.gz \\
+                  --set service:shop/api:externalTrafficPolicy=Local
               clew what-if bundle.tar.gz --set 'route:node/worker-b:del 10.244.1.0/24' \\
                   --from pod/shop/web-0 --to svc/shop/api
 
@@ -68,15 +70,15 @@ struct WhatIfCommand: ParsableCommand {
     }
 
     private func changed(_ snapshot: ClusterSnapshot) throws(CommandFailure) -> ClusterSnapshot {
-        var edited = snapshot
+        var grammar = EditGrammar(snapshot)
         for text in set {
             do throws(EditError) {
-                for edit in try EditGrammar(edited).edits(text) { try edited.apply(edit) }
+                try grammar.apply(text)
             } catch {
                 throw CommandFailure(error.message)
             }
         }
-        return edited
+        return grammar.snapshot
     }
 
     private func connections(

@@ -136,6 +136,10 @@ import Testing
         ("hairpin:node/worker-a:veth91be07d4=off", 1),
         ("link:pod/shop/web-0:eth0=down", 1),
         ("sysctl:node/worker-b:net.ipv4.ip_forward=0", 1),
+        ("service:shop/api:internalTrafficPolicy=Local", 1), ("service:shop/api:externalTrafficPolicy=Local", 0),
+        ("service:shop/api:ports[http].targetPort=9090", 1), ("service:shop/api:spec.ports[0].port=81", 1),
+        ("service:shop/api:externalIPs=192.168.50.99,192.168.50.98", 0), ("pod:shop/api-0:ready=false", 1),
+        ("pod:shop/api-0:ready=true", 0), ("proxy:node/worker-a:clusterCIDR=10.0.0.0/8", 0),
     ])
     func eachKindOfChange(change: String, code: Int32) throws {
         let result = try Self.run(["what-if", Self.bridgeOn, "--set", change, "-o", "json"])
@@ -152,6 +156,16 @@ import Testing
             "--set", "rule:node/worker-a:filter:-D FORWARD 1",
         ])
         #expect(result.code == 0 && result.output.contains("No connection"), "\(result)")
+    }
+
+    @Test func kubeProxysParametersChangeWhatReceiversSee() throws {
+        let result = try Self.run(["what-if", Self.bridgeOn, "--set", "proxy:all:masqueradeAll=true"])
+        #expect(result.code == 0 && result.output.contains("would hide the sender"), "\(result)")
+        // What kube-proxy was told holds for changes that follow.
+        let both = try Self.run([
+            "what-if", Self.bridgeOn, "--set", "proxy:all:masqueradeAll=true", "--set", "pod:shop/api-0:ready=true",
+        ])
+        #expect(both.code == 0 && both.output.contains("would hide the sender"), "\(both)")
     }
 
     @Test func oneConnection() throws {
@@ -174,7 +188,12 @@ import Testing
         "neigh:node/worker-a:add 10.0.0.1 dev eth0", "neigh:node/worker-a:del 10.0.0.99 dev eth0",
         "fdb:node/worker-a:del 02:00:00:00:00:99 dev eth0", "fdb:node/worker-a:add nonsense dev eth0",
         "mtu:node/worker-a:eth0=12", "mtu:node/worker-a:nothing=1400", "hairpin:node/worker-a:eth0=perhaps",
-        "link:node/worker-a:nothing=down",
+        "link:node/worker-a:nothing=down", "service:shop/nobody:sessionAffinity=None", "service:shop:x=y",
+        "service:shop/api:nonsense=1", "service:shop/api:sessionAffinity=Perhaps",
+        "service:shop/api:ports[9].targetPort=80", "service:shop/api:ports[http].targetPort=nonsense",
+        "service:shop/api:ports[http].nodePort=0", "service:shop/api:externalIPs=nonsense",
+        "pod:shop/nobody:ready=false", "pod:shop/api-0:up=true", "proxy:node/nobody:masqueradeAll=true",
+        "proxy:all:nonsense=1", "proxy:all:clusterCIDR=nonsense", "proxy:all:masqueradeBit=32",
     ])
     func whatIsNoChangeIsSaid(change: String) throws {
         let result = try Self.run(["what-if", Self.bridgeOn, "--set", change])

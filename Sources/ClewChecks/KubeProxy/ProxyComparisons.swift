@@ -49,14 +49,7 @@ extension CheckContext {
     func proxyMode(_ node: String) -> ProxyMode { proxies[node]?.parameters.mode ?? .iptables }
 
     /// Whether anything on the node is kube-proxy's.
-    func hasProxyRules(_ node: NodeSnapshot) -> Bool {
-        node.host.ruleSets.contains { rules in
-            rules.chains.contains { chain in
-                let name = rules.string(chain.name)
-                return name.hasPrefix("KUBE-SERVICES") || name.hasPrefix("KUBE-SVC-")
-            } || rules.tables.contains { $0.name == "kube-proxy" }
-        }
-    }
+    func hasProxyRules(_ node: NodeSnapshot) -> Bool { node.hasProxyRules }
 }
 
 extension Remedies {

@@ -3,7 +3,19 @@ import ClewIntent
 import ClewKubeProxy
 import ClewNet
 import ClewParsers
-import ClewSnapshot
+package import ClewSnapshot
+
+extension NodeSnapshot {
+    /// Whether any rule on the node is kube-proxy's.
+    package var hasProxyRules: Bool {
+        host.ruleSets.contains { rules in
+            rules.chains.contains { chain in
+                let name = rules.string(chain.name)
+                return name.hasPrefix("KUBE-SERVICES") || name.hasPrefix("KUBE-SVC-")
+            } || rules.tables.contains { $0.name == "kube-proxy" }
+        }
+    }
+}
 
 extension ClusterSnapshot {
     /// Writes a node's kube-proxy rules anew from the API's objects, as a kube-proxy that was restarted does.

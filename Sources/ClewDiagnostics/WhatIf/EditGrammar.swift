@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewIntent
 import ClewNet
 import ClewParsers
 package import ClewSnapshot
@@ -12,7 +13,9 @@ package struct EditGrammar: Sendable {
         package var example: String
     }
 
-    package static let forms: [Form] = [
+    package static let forms: [Form] = stateForms + objectForms
+
+    private static let stateForms: [Form] = [
         Form(
             kind: "sysctl", syntax: "sysctl:PLACE:KEY=VALUE",
             example: "sysctl:node/worker-a:net.bridge.bridge-nf-call-iptables=0"),
@@ -36,12 +39,19 @@ package struct EditGrammar: Sendable {
         Form(kind: "link", syntax: "link:PLACE:DEVICE=up|down", example: "link:node/worker-a:cni0=down"),
     ]
 
-    let snapshot: ClusterSnapshot
+    /// With the changes that were made.
+    package private(set) var snapshot: ClusterSnapshot
+    /// What changes have told kube-proxies, by node: their rules alone do not tell all of it again.
+    var told: [String: ProxyParameters] = [:]
 
     package init(_ snapshot: ClusterSnapshot) { self.snapshot = snapshot }
 
-    /// One change, in terms of the snapshot it is to be made in.
-    package func edits(_ text: String) throws(EditError) -> [SnapshotEdit] {
+    /// Makes one change, on what the ones before have left.
+    package mutating func apply(_ text: String) throws(EditError) {
+        for edit in try edits(text) { try snapshot.apply(edit) }
+    }
+
+    private mutating func edits(_ text: String) throws(EditError) -> [SnapshotEdit] {
         let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
         guard let form = Self.forms.first(where: { $0.kind == parts[0] }) else {
             let known = Self.forms.map(\.kind).joined(separator: ", ")
@@ -67,6 +77,9 @@ package struct EditGrammar: Sendable {
         case "hairpin":
             let (port, value) = try Self.pair(rest, text, form)
             return [.setHairpin(node: try node(place), port: port, isOn: try Self.flag(value, "on", "off", text))]
+        case "service": return try service(place, rest, text, form)
+        case "pod": return try pod(place, rest, text, form)
+        case "proxy": return try proxy(place, rest, text, form)
         default:
             let (device, value) = try Self.pair(rest, text, form)
             return [.setLinkUp(try self.place(place), link: device, isUp: try Self.flag(value, "up", "down", text))]
@@ -87,7 +100,7 @@ package struct EditGrammar: Sendable {
         return (key, value)
     }
 
-    private static func flag(_ value: String, _ yes: String, _ no: String, _ text: String) throws(EditError) -> Bool {
+    static func flag(_ value: String, _ yes: String, _ no: String, _ text: String) throws(EditError) -> Bool {
         switch value.lowercased() {
         case yes, "1", "true": return true
         case no, "0", "false": return false

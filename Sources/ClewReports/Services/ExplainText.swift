@@ -1,7 +1,7 @@
 import ClewBundle
 package import ClewCompare
 import ClewDataplane
-package import ClewIntent
+import ClewIntent
 import ClewNet
 package import ClewSnapshot
 

@@ -65,9 +65,21 @@ import Testing
             --ssh-option StrictHostKeyChecking=no --ssh-option UserKnownHostsFile=/dev/null --ssh-option LogLevel=ERROR > ssh.out 2>&1; echo "ssh code $?"
         $CLEW trace --from pod/shop/web-0 --to svc/shop/api-a --brief --keep $F/kept.tar --collect-with "--timeout 60" \
             > kept.out 2> kept.err; echo "trace code $?"
+        number=0
+        while IFS= read -r words <&3; do
+          $CLEW $words --collect-nodes worker-a --keep $F/asked-$number.tar --collect-with "--timeout 60" \
+              > asked-$number.out 2> asked-$number.err; echo "asked $number code $?"
+          number=$((number + 1))
+        done 3< questions
         kill -KILL $server
         for node; do kill -KILL $(cat machine-$node); done
         """#
+
+    /// What is asked without a bundle, besides a trace.
+    private static let questions = [
+        "check", "services", "services explain svc/shop/api-a --node worker-a", "fix OBJ016",
+        "what-if --set sysctl:node/worker-a:net.ipv4.ip_forward=0",
+    ]
 
     /// The lab's objects as a real API server would list them, before what was recorded from one.
     private static let exchanges = #"""
@@ -115,6 +127,7 @@ import Testing
         for (name, text) in [
             ("machine.sh", Self.machine), ("inside.sh", Self.inside), ("exchanges.py", Self.exchanges),
             ("outer.sh", Self.outer), ("server.py", KubeAPIServer.source),
+            ("questions", Self.questions.map { $0 + "\n" }.joined()),
         ] { try folder.write(name, text) }
         let name = "collect-\(getpid())"
         let path = folder.path
@@ -125,7 +138,7 @@ import Testing
             $LAB bundle $F/lab --name $NAME >/dev/null
             . ./outer.sh
             python3 exchanges.py lab/cluster/all.json \(recorded) ex.jsonl
-            timeout 300 $LAB shell outside --name $NAME -- sh $F/inside.sh $CLEW $F $F/ex.jsonl $F/server.py $nodes
+            timeout 420 $LAB shell outside --name $NAME -- sh $F/inside.sh $CLEW $F $F/ex.jsonl $F/server.py $nodes
             $LAB down --name $NAME
             mkdir parts; $CLEW bundle split lab --into parts --ending tar 2>/dev/null
             $CLEW bundle merge local-*.tar kubectl-debug.tar -o joined.tar 2>/dev/null
@@ -133,7 +146,7 @@ import Testing
             for way in kubectl-debug daemonset ssh joined; do
                 $CLEW bundle merge parts/router.tar $way.tar -o whole-$way.tar 2>/dev/null
             done
-            """, in: folder, seconds: 420)
+            """, in: folder, seconds: 540)
         for way in ["kubectl-debug code 0", "daemonset code 0", "ssh code 0", "local worker-a code 0"] {
             #expect(output.contains(way), "\(output)")
         }
@@ -155,6 +168,19 @@ import Testing
             try String(contentsOfFile: path + "/kept.out", encoding: .utf8).contains(
                 answer.output.prefix { $0 != "\n" }))
         #expect(output.contains("trace code \(answer.code)"), "\(output)")
+        for (number, question) in Self.questions.enumerated() {
+            let bundle = "\(path)/asked-\(number).tar"
+            let collected = ClusterSnapshot(parsing: SharedData.bundle(bundle), nodeName: nil)
+            #expect(collected.nodes.map(\.name) == ["worker-a"], "\(question)")
+            var words = question.split(separator: " ").map(String.init)
+            words.insert(bundle, at: question.contains("explain") ? 2 : 1)
+            let answer = try Command.run(words)
+            let own = try String(contentsOfFile: "\(path)/asked-\(number).out", encoding: .utf8)
+            // Hints at the end name the bundle.
+            #expect(own.split(separator: "\n").first == answer.output.split(separator: "\n").first, "\(question)")
+            #expect(output.contains("asked \(number) code \(answer.code)\n"), "\(question): \(answer)")
+            #expect(answer.code != 2 && !own.isEmpty, "\(question): \(answer)")
+        }
         let log = try String(contentsOfFile: path + "/log", encoding: .utf8).split(separator: "\n")
         let made = Set(log.filter { $0.hasPrefix("POST ") }.map { $0.dropFirst(5) })
         let removed = Set(log.filter { $0.hasPrefix("DELETE ") }.map { $0.dropFirst(7) })

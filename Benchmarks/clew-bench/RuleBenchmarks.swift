@@ -25,7 +25,10 @@ struct RuleBenchmarks {
         let text = dump.text()
         let bytes = Array(text.utf8)
         let path = NSTemporaryDirectory() + "clew-bench-\(getpid()).txt"
-        FileManager.default.createFile(atPath: path, contents: Data(bytes))
+        guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+            print("SKIP: \(path) cannot be written")
+            return
+        }
         defer { try? FileManager.default.removeItem(atPath: path) }
         var rules = 0
         let own = Measure.best(of: 7) { rules = Self.parse(bytes).ruleSet.rules.count }

@@ -65,6 +65,18 @@ import Testing
             unplug(&$0)
         },
         .quiet("BR006", "every device is a port"),
+        .fires("BR017", "cbr0 is promiscuous, and ebtables is empty") {
+            promiscuous(&$0)
+            $0.add("ebtables-save.txt", "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT")
+        },
+        .quiet("BR017", "kubenet's rules are there") {
+            promiscuous(&$0)
+            $0.add(
+                "ebtables-save.txt",
+                "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:KUBE-DEDUP RETURN\n-A OUTPUT -j KUBE-DEDUP\n"
+                    + "-A KUBE-DEDUP -p IPv4 -s 0a:58:0a:f4:01:01 -o veth+ --ip-src 10.244.1.1 -j ACCEPT")
+        },
+        .quiet("BR017", "nobody looked at ebtables") { promiscuous(&$0) },
         .fires("BR007", "cni0 has an address of another range") {
             $0.replace("10.244.1.0/24", "10.244.9.0/24", in: "cluster/objects.yaml")
         },
@@ -157,6 +169,14 @@ import Testing
     ]
 
     /// Takes the first pod's device off the bridge, in every file that says so.
+    private static func promiscuous(_ files: inout BundleFiles) {
+        for name in ["ip-addr", "ip-link"] {
+            files.replace(
+                "cni0: <BROADCAST,MULTICAST,UP,LOWER_UP>", "cbr0: <BROADCAST,MULTICAST,PROMISC,UP,LOWER_UP>",
+                in: "nodes/worker-a/\(name).txt")
+        }
+    }
+
     private static func unplug(_ files: inout BundleFiles) {
         files.replace(
             "veth3c1f9a20@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master cni0",

@@ -16,6 +16,7 @@ extension CheckCatalogue {
         CNIBinaryMissing(),
         CNIConfigurationInvalid(),
         PodOutsideNodeRange(),
+        PromiscuousBridge(),
         ForwardDropWithBridgeNf(),
         SandboxCreationFailed(),
         PodNamespaceBroken(),

@@ -76,6 +76,7 @@ extension Link {
         isLoopback = flags.contains("LOOPBACK")
         isPointToPoint = flags.contains("POINTOPOINT")
         isNoARP = flags.contains("NOARP")
+        isPromiscuous = flags.contains("PROMISC")
         // The kernel tells the carrier only of a device that is up.
         hasCarrier = isUp ? flags.contains("LOWER_UP") : nil
     }

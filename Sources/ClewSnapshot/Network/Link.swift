@@ -14,6 +14,8 @@ package struct Link: Sendable {
     package var isLoopback: Bool
     package var isPointToPoint: Bool
     package var isNoARP: Bool
+    /// `PROMISC`, set by an administrator or a daemon; a running capture does not count.
+    package var isPromiscuous: Bool
     /// Bytes of an IP packet; 0 where the tool does not say.
     package var mtu: UInt32
     package var mac: MACAddress?
@@ -43,6 +45,7 @@ package struct Link: Sendable {
         isLoopback = name == "lo"
         isPointToPoint = false
         isNoARP = false
+        isPromiscuous = false
         mtu = 0
         hasXDP = false
         addresses = []

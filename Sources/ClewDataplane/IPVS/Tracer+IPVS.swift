@@ -141,9 +141,15 @@ extension Tracer {
         state.connection.reply.sourcePort = real.port
     }
 
-    /// `ip_vs_notrack`.
+    /// `ip_vs_notrack`: a packet that conntrack found invalid has nothing to lose, and stays so.
     private func forgetTrack(_ state: inout WalkState) {
-        state.park()
+        guard state.hasConnection else { return }
+        if state.connection.isConfirmed {
+            state.park()
+        } else {
+            // Nobody else holds the entry: it is gone, and the client's next packet opens another.
+            state.hasConnection = false
+        }
         state.conntrackState = .untracked
     }
 

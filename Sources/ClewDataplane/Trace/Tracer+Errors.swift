@@ -156,8 +156,8 @@ extension Tracer {
             forward.state.outer.isEmpty, !forward.state.isUncertain
         else { return (nil, nil) }
         if refusal == .local { return (forward.state.firstMTU == 0 ? .unreachable : nil, nil) }
-        // IPVS looks into errors in its own way.
-        guard forward.state.virtualConnections.isEmpty else { return (nil, nil) }
+        // IPVS takes a reset for an answer, and looks into errors in its own way.
+        if case .reset = refusal {} else if !forward.state.virtualConnections.isEmpty { return (nil, nil) }
         walk(within: &bounds) { $0.tell(refusal, forward) }
         guard !ends.isEmpty, !ends.contains(where: { $0.state.isUncertain || $0.disposition == .indeterminate })
         else { return (nil, nil) }

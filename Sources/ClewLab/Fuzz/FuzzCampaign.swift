@@ -202,10 +202,16 @@ extension FuzzRules {
             rules.contains { rule in open.contains { rule.text.contains($0) } }
             || sets.contains { $0.definition.contains("mac") }
             || rules.contains { $0.target.hasPrefix("-j SET") } && sets.contains { $0.definition.contains("netmask") }
-            || remembersTwoWays
+            || remembersTwoWays || asksLengthsThatChange
         var leniency: Leniency = translatesPortsAtRandom ? .ports : []
         if isOpen { leniency.insert(.rules) }
         return leniency
+    }
+
+    /// Whether rules ask for a length that a rule may have changed: TCPMSS gives a SYN that has none an option.
+    private var asksLengthsThatChange: Bool {
+        let rules = tables.flatMap(\.chains).flatMap(\.rules)
+        return rules.contains { $0.target.hasPrefix("-j TCPMSS") } && rules.contains { $0.text.contains("-m length") }
     }
 
     /// Whether rules write a mask for a list of `recent` that other rules name without: who came first decides.

@@ -53,15 +53,16 @@ struct FuzzLots {
 }
 
 extension Prediction {
-    /// Branches that no packet can tell apart, together; those of a packet that is not answered differ in its way only.
+    /// Branches that the first packet and its answer cannot tell apart, together.
+    ///
+    /// Those of a packet that is not answered differ in its way only. What becomes of later packets, which draw anew,
+    /// makes no way of its own.
     var ways: [[Branch]] {
         var result: [[Branch]] = []
         for branch in branches {
             if let index = result.firstIndex(where: {
                 $0[0].exchange.there.end == branch.exchange.there.end
-                    && (!hasAnswer
-                        || $0[0].exchange.back?.end == branch.exchange.back?.end
-                            && $0[0].outcome == branch.outcome)
+                    && (!hasAnswer || $0[0].exchange.back?.end == branch.exchange.back?.end)
             }) {
                 result[index].append(branch)
             } else {

@@ -37,9 +37,24 @@ struct HiddenCauses {
                 !known.contains(finding.check.code)
                     && finding.explains.contains { !left.isDisjoint(with: after.survey.lost[$0].connections) }
             }
+            let first = result.count
             for finding in behind { add(finding, behind: index, fix, after, &result) }
+            if behind.count > 1 { tryAll(fix, result[first...].map(\.self), &result[index]) }
         }
         return result
+    }
+
+    /// The fix with those of everything that it brings to light.
+    private func tryAll(_ fix: Fix, _ behind: [Finding], _ finding: inout Finding) {
+        guard !finding.hasProvenFix, !fix.edits.isEmpty else { return }
+        var all = fix
+        for own in behind.compactMap({ $0.fixes.first { !$0.edits.isEmpty } }) {
+            all.title += "; then \(own.title)"
+            all.edits += own.edits
+            all.commands += own.commands.filter { !all.commands.contains($0) }
+        }
+        all.proof = prover.proof(of: all, for: finding)
+        if case .proven = all.proof { finding.fixes.insert(all, at: 0) }
     }
 
     private func add(

@@ -139,29 +139,46 @@ package struct BlackholeRoute: Check {
         let unanswered = (refused.isEmpty ? [] : context.lost { $0.decision?.cause == .noRoute }).compactMap { group in
             context.way(of: group)?.destination.map { (group: group, destination: $0) }
         }
-        return refused.compactMap { group in
+        var found: [String: [(route: Route, groups: [LostConnections])]] = [:]
+        for group in refused {
             guard let node = group.node,
                 let route = context.snapshot.node(named: node)?.host.routes?.first(where: {
                     $0.source == group.decision?.source && $0.text == group.decision?.text
                 }), route.table == .main,
                 // What nobody has is rightly refused by the node whose block it is in.
                 context.way(of: group)?.destination.map({ Self.isElsewhere($0, node, context) }) ?? true
-            else { return nil }
+            else { continue }
             let local = unanswered.filter { $0.group.node == node && route.destination.contains($0.destination) }
-            let tool = route.destination.family == .ipv6 ? "ip -6 route" : "ip route"
-            let text = Remedies.commandText(route)
-            let fix = Fix(
-                "delete the route on \(node)", edits: [.deleteRoute(.host(node: node), route)],
-                commands: [
-                    FixCommand(
-                        .node(node), "\(tool) del \(text)",
-                        persist: "release the block where it is allocated, else the agent writes the route again",
-                        undo: "\(tool) add \(text)")
-                ])
-            return Finding(
-                Self.metadata, on: .node(node), .proven, message: "swallows packets for pods elsewhere: \(route.text)",
-                evidence: [group.evidence], fixes: [fix], explains: [group.id] + local.map(\.group.id))
+            let groups = [group] + local.map(\.group)
+            if let index = found[node]?.firstIndex(where: { $0.route == route }) {
+                found[node]?[index].groups += groups
+            } else {
+                found[node, default: []].append((route, groups))
+            }
         }
+        // Routes of one node are of one block's release, of both families.
+        return found.sorted { $0.key < $1.key }.map { node, routes in
+            let texts = routes.map(\.route.text).joined(separator: ", ")
+            return Finding(
+                Self.metadata, on: .node(node), .proven, message: "swallows packets for pods elsewhere: \(texts)",
+                evidence: routes.compactMap { $0.groups.first?.evidence },
+                fixes: [Self.deletion(of: routes.map(\.route), on: node)],
+                explains: routes.flatMap(\.groups).map(\.id))
+        }
+    }
+
+    private static func deletion(of routes: [Route], on node: String) -> Fix {
+        Fix(
+            "delete the \(routes.count == 1 ? "route" : "routes") on \(node)",
+            edits: routes.map { .deleteRoute(.host(node: node), $0) },
+            commands: routes.map { route in
+                let tool = route.destination.family == .ipv6 ? "ip -6 route" : "ip route"
+                let text = Remedies.commandText(route)
+                return FixCommand(
+                    .node(node), "\(tool) del \(text)",
+                    persist: "release the block where it is allocated, else the agent writes the route again",
+                    undo: "\(tool) add \(text)")
+            })
     }
 
     /// Whether a pod of another node has the address, or the pods are not known.

@@ -50,7 +50,9 @@ struct ServicesBenchmark {
     }
 
     private func write(_ text: String, to path: String) {
-        FileManager.default.createFile(atPath: path, contents: Data(text.utf8))
+        if !FileManager.default.createFile(atPath: path, contents: Data(text.utf8)) {
+            print("  \(path) cannot be written")
+        }
     }
 
     private static let node = """

@@ -14,6 +14,8 @@ package struct CheckContext: Sendable {
     package let sample: SurveySample?
     /// What checks share among each other.
     package let work = SharedWork()
+    /// Where this is a context after an edit of nodes.
+    package private(set) var earlier: EarlierWork?
 
     package init(
         _ dataplane: Dataplane, contracts: [String: [ServiceContract]], survey: ConnectionSurvey,
@@ -36,6 +38,12 @@ package struct CheckContext: Sendable {
         self.contracts = contracts
         self.survey = survey
         sample = nil
+    }
+
+    /// The same cluster after an edit of some nodes, with the survey's connections walked again.
+    init(_ dataplane: Dataplane, survey: ConnectionSurvey, after before: CheckContext, editing nodes: Set<String>) {
+        self.init(dataplane, contracts: before.contracts, survey: survey)
+        earlier = EarlierWork(work: before.work, editedNodes: nodes)
     }
 
     /// Finds out what each node's kube-proxy was told, plans the connections, and walks them, up to a limit.

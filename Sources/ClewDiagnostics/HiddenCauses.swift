@@ -23,8 +23,11 @@ struct HiddenCauses {
     /// The findings, with those that only a fix of one of them brings to light.
     func added(to findings: [Finding]) -> [Finding] {
         var result = findings
+        // What other findings lose is no secret.
+        let known = Set(context.survey.lost.compactMap(\.decision))
         let partly = findings.indices.filter { index in
-            !findings[index].hasProvenFix && findings[index].severity > .notice && findings[index].partialFix != nil
+            !findings[index].hasProvenFix && findings[index].severity > .notice
+                && findings[index].partialFix.map { $0.leaves(anotherThan: known) } ?? false
         }
         for index in partly.prefix(Self.most) {
             guard let fix = findings[index].partialFix, let after = prover.context(with: fix, context) else { continue }
@@ -92,13 +95,35 @@ struct HiddenCauses {
     }
 }
 
+extension Fix {
+    /// Whether something fails with it that failed by none of these decisions before.
+    fileprivate func leaves(anotherThan known: Set<Decision>) -> Bool {
+        let change: SurveyChange? =
+            switch proof {
+            case .proven(let change), .partly(let change, _): change
+            case .notProven(let change, _): change
+            case .adviceOnly, .notTried: nil
+            }
+        return (change?.stillFailing ?? []).contains { connection in
+            connection.verdict != .unknown && connection.decidedBy.map { !known.contains($0) } ?? true
+        }
+    }
+}
+
 extension FixProver {
     /// The cluster as it is with a fix made; `nil` where it cannot be made.
     func context(with fix: Fix, _ before: CheckContext) -> CheckContext? {
         guard let edited = try? before.snapshot.applying(fix.edits) else { return nil }
-        let dataplane = Dataplane(compiling: edited)
+        let places = fix.edits.compactMap(\.place)
+        guard places.count == fix.edits.count else {
+            let dataplane = Dataplane(compiling: edited)
+            return CheckContext(
+                dataplane, contracts: before.contracts,
+                survey: ConnectionSurvey(before.survey.connections, through: dataplane))
+        }
+        let (dataplane, changed) = before.dataplane.edited(to: edited, in: places.map { ($0.node, $0.pod) })
         return CheckContext(
-            dataplane, contracts: before.contracts,
-            survey: ConnectionSurvey(before.survey.connections, through: dataplane))
+            dataplane, survey: ConnectionSurvey(before.survey, through: dataplane, changed: changed), after: before,
+            editing: Set(places.map(\.node)))
     }
 }

@@ -16,4 +16,15 @@ package final class SharedWork: Sendable {
         values.withLock { $0[key] = made }
         return made
     }
+
+    /// The value of a type, where it was asked for before.
+    package func known<Value: Sendable>(_ type: Value.Type) -> Value? {
+        values.withLock { $0[ObjectIdentifier(type)] } as? Value
+    }
+}
+
+/// What was worked out before an edit of some nodes, and holds for the others still.
+package struct EarlierWork: Sendable {
+    package let work: SharedWork
+    package let editedNodes: Set<String>
 }

@@ -17,11 +17,18 @@ struct ProxyParametersByNode: Sendable {
 
 extension CheckContext {
     var comparisons: [String: NodeComparison] {
-        work.value(ProxyComparisons.self) { ProxyComparisons(byNode: Self.compared(dataplane)) }.byNode
+        work.value(ProxyComparisons.self) {
+            // An edit of other nodes leaves what a node's rules mean.
+            let known = earlier?.work.known(ProxyComparisons.self)?.byNode ?? [:]
+            let nodes = snapshot.nodes.filter { node in
+                known[node.name] == nil || earlier?.editedNodes.contains(node.name) == true
+            }
+            let compared = Self.compared(dataplane, nodes)
+            return ProxyComparisons(byNode: known.merging(compared) { _, new in new })
+        }.byNode
     }
 
-    private static func compared(_ dataplane: Dataplane) -> [String: NodeComparison] {
-        let nodes = dataplane.snapshot.nodes
+    private static func compared(_ dataplane: Dataplane, _ nodes: [NodeSnapshot]) -> [String: NodeComparison] {
         guard !nodes.isEmpty else { return [:] }
         let comparison = ServicesComparison(dataplane)
         let results = [NodeComparison](unsafeUninitializedCapacity: nodes.count) { buffer, count in

@@ -32,7 +32,7 @@ struct FixesCommand: ParsableCommand {
     @Option(help: .hidden) var task: [String] = []
 
     mutating func run() throws {
-        try Isolation.enter()
+        try Isolation.begin()
         guard task.isEmpty else {
             for text in task { print(Self.mark + (try FixTask(text).run().line)) }
             return

@@ -20,7 +20,7 @@ struct FuzzCommand: ParsableCommand {
 
     func run() throws {
         guard let backend = FuzzBackend(rawValue: backend) else { throw ValidationError("no backend \(backend)") }
-        try Isolation.enter()
+        try Isolation.begin()
         let lab = try FuzzLab(family == 6 ? .ipv6 : .ipv4)
         if let writeNetwork { return try lab.writeNetwork(to: writeNetwork) }
         if let update { return try record(update, lab) }
@@ -84,7 +84,7 @@ struct MutantsCommand: ParsableCommand {
     func run() throws {
         #if DEBUG
             guard let backend = FuzzBackend(rawValue: backend) else { throw ValidationError("no backend \(backend)") }
-            try Isolation.enter()
+            try Isolation.begin()
             let family: AddressFamily = family == 6 ? .ipv6 : .ipv4
             var hunt = FuzzMutantHunt(.init(seed: seed, count: count, backend: backend, family: family))
             try hunt.run(try FuzzLab(family))

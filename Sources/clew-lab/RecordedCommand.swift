@@ -18,7 +18,7 @@ struct RecordedCommand: ParsableCommand {
     @Option(help: "How often a connection is tried that chance has a part in.") var tries = 3
 
     func run() throws {
-        try Isolation.enter()
+        try Isolation.begin()
         var isGood = true
         for path in bundles {
             var bundle = try BundleReader.read(path: path)

@@ -11,7 +11,7 @@ struct RunCommand: ParsableCommand {
     mutating func run() throws {
         let (network, faults) = try options.chosen()
         guard faults.count <= 1 else { throw ValidationError("run takes one fault; up takes several") }
-        try Isolation.enter()
+        try Isolation.begin()
         let rules = network.backend ?? options.rules
         var sound = LabTrial(network, rules, nil)
         sound.others = faults
@@ -48,7 +48,7 @@ struct TestCommand: ParsableCommand {
         let networks =
             networks.isEmpty ? NetworkCatalogue.all : try networks.map(NetworkOptions.network)
         let faults = faults.isEmpty ? FaultCatalogue.all : try faults.map(NetworkOptions.fault)
-        try Isolation.enter()
+        try Isolation.begin()
         var parts: [TestPart] = []
         for network in networks {
             if let obstacle = network.obstacle {

@@ -30,7 +30,7 @@ struct VirtualMachineCommand: ParsableCommand {
             return
         }
         // Root's namespaces end the machine with this process, whatever ends that.
-        if geteuid() == 0 { try Isolation.enter() }
+        if geteuid() == 0 { try Isolation.begin() }
         let scratch = try TemporaryFolder("machine")
         let results = try record.map(Self.folder) ?? scratch.path
         let words = [try Self.program()] + (fixes ? fixArguments(networks, faults) : arguments(networks, faults))

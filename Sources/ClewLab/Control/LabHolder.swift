@@ -42,17 +42,20 @@ package struct LabHolder {
         _ door: CInt, _ ready: CInt, _ network: any LabNetwork, _ plan: ClusterPlan, _ faults: [Fault]
     ) -> Never {
         clew_detach_output()
-        func say(_ text: String) {
+        @Sendable func say(_ text: String) {
             let bytes = Array(text.utf8) + [0]
             _ = write(ready, bytes, bytes.count)
             close(ready)
         }
         do throws(SystemError) {
             try Isolation.enter()
-            let holder = LabHolder(try Lab(network, plan: plan, faults: faults), faults: faults)
-            guard clew_listen_again(door) == 0 else { throw .last("listen") }
-            say("+" + holder.description)
-            holder.serve(door)
+            // Not on this thread, which the fork has made of another process's.
+            try Threads.run { () throws(SystemError) in
+                let holder = LabHolder(try Lab(network, plan: plan, faults: faults), faults: faults)
+                guard clew_listen_again(door) == 0 else { throw .last("listen") }
+                say("+" + holder.description)
+                holder.serve(door)
+            }
             _exit(0)
         } catch {
             say(error.description)

@@ -16,11 +16,42 @@ package enum Isolation {
     package static var firstNamespace: NetworkNamespace? { first.withLock { $0 } }
     private static let first = Mutex<NetworkNamespace?>(nil)
 
-    /// Forks and returns in the isolated child only; must come before the first thread.
+    /// Forks, and begins the program anew in the isolated child: the first call there returns.
+    ///
+    /// Must come before anything that must not be done twice. A child that went on without beginning anew would have its
+    /// parent's thread for its own: Swift's runtime remembers the number of the thread that it locks for, and where two
+    /// threads want one lock the kernel is asked for an owner that is not there, for ever.
+    package static func begin() throws(SystemError) {
+        if let inherited = getenv(mark).flatMap({ CInt(String(cString: $0)) }) {
+            unsetenv(mark)
+            if inherited >= 0 {
+                first.withLock { $0 = NetworkNamespace(adopting: inherited, named: "first") }
+            }
+            return try furnish()
+        }
+        let before = HostLimits.isOwnMachine ? try NetworkNamespace.current(named: "first") : nil
+        guard clew_isolate() == 0 else { throw .last("namespaces of its own (root is needed)") }
+        if let before { _ = fcntl(before.descriptor, F_SETFD, 0) }
+        setenv(mark, "\(before?.descriptor ?? -1)", 1)
+        var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        clew_exec("/proc/self/exe", &arguments, environ)
+        throw .last("/proc/self/exe")
+    }
+
+    /// Of the descriptor of the first namespace, or -1: set between the fork and the new beginning.
+    private static let mark = "CLEW_LAB_BEGINS"
+
+    /// Forks and returns in the isolated child only; must come before the first thread, and what follows belongs on a
+    /// thread of its own (``begin()``).
     package static func enter() throws(SystemError) {
         let before = HostLimits.isOwnMachine ? try NetworkNamespace.current(named: "first") : nil
         first.withLock { $0 = before }
         guard clew_isolate() == 0 else { throw .last("namespaces of its own (root is needed)") }
+        try furnish()
+    }
+
+    private static func furnish() throws(SystemError) {
         mkdir("/run/netns", 0o755)
         guard clew_mount_tmpfs("/run/netns") == 0 else { throw .last("tmpfs on /run/netns") }
         setenv("CLEW_LAB_ISOLATED", "1", 1)

@@ -26,6 +26,12 @@ package final class NetworkNamespace: Sendable {
         self.descriptor = descriptor
     }
 
+    /// Takes a descriptor over that another program has left open.
+    convenience init(adopting descriptor: CInt, named name: String) {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        self.init(name, descriptor: descriptor)
+    }
+
     deinit { close(descriptor) }
 
     /// The namespace of the calling thread.

@@ -7,6 +7,10 @@ package struct FixProver: Sendable {
     private let dataplane: Dataplane
     private let before: ConnectionSurvey
 
+    /// On more nodes an edit by which nothing can be repaired is not walked: nearly every connection would be.
+    private static let mostNodesInVain = 8
+    private static let nothingBroken = "no connection that was walked is broken by it, so none can be repaired"
+
     package init(_ context: CheckContext) {
         snapshot = context.snapshot
         dataplane = context.dataplane
@@ -16,13 +20,16 @@ package struct FixProver: Sendable {
     /// What the edits of a fix do to the connections that a finding breaks, and to all others.
     package func proof(of fix: Fix, for finding: Finding) -> FixProof {
         guard !fix.edits.isEmpty else { return fix.proof }
+        let broken = Set(finding.explains.flatMap { before.lost[$0].connections } + finding.refuses)
+        if broken.isEmpty, Set(fix.edits.compactMap { $0.place?.node }).count > Self.mostNodesInVain {
+            return .notProven(nil, because: Self.nothingBroken)
+        }
         let edited: ClusterSnapshot
         do throws(EditError) {
             edited = try snapshot.applying(fix.edits)
         } catch {
             return .notProven(nil, because: error.message)
         }
-        let broken = Set(finding.explains.flatMap { before.lost[$0].connections } + finding.refuses)
         return verdict(before.change(to: survey(of: edited, fix.edits), hopedFor: broken), hopedFor: broken.count)
     }
 
@@ -50,7 +57,7 @@ package struct FixProver: Sendable {
                     because: "\(first.flow.fromText) → \(first.flow.toText) works, of which it could not be told "
                         + "whether it did before: \(first.reason)")
             }
-            return .notProven(change, because: "no connection that was walked is broken by it, so none can be repaired")
+            return .notProven(change, because: Self.nothingBroken)
         }
         // What fails for certain says more than what cannot be told.
         guard let rest = change.stillFailing.first(where: { $0.verdict != .unknown }) ?? change.stillFailing.first

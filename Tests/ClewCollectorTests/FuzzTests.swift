@@ -2,7 +2,7 @@ import ClewBundle
 import ClewCollector
 import Testing
 
-@Suite("Archives that are cut, flipped or random", .timeLimit(.minutes(2)))
+@Suite("Archives that are cut, flipped or random", .timeLimit(.minutes(25)))
 struct FuzzTests {
     /// A generator whose start is printed, so that a failure can be had again.
     private struct Seeded: RandomNumberGenerator {

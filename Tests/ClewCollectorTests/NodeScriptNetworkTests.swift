@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The script in real namespaces, and what it must not take along.
-@Suite("Node script in namespaces", .serialized, .timeLimit(.minutes(5)))
+@Suite("Node script in namespaces", .serialized, .timeLimit(.minutes(25)))
 struct NodeScriptNetworkTests {
     @Test(
         "A node and its pods: devices, routes, rules, sysctls of each, and whose namespace it is",

@@ -3,7 +3,7 @@ import ClewCollector
 import Foundation
 import Testing
 
-@Suite("Node script", .timeLimit(.minutes(5)))
+@Suite("Node script", .timeLimit(.minutes(25)))
 struct NodeScriptTests {
     /// The shells that nodes have.
     static let shells = [["dash"], ["busybox", "sh"], ["bash"]]

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `clew collect` against real nodes: namespaces of this machine, reached as nodes are.
-@Suite(.serialized, .timeLimit(.minutes(6))) struct CollectTests {
+@Suite(.serialized, .timeLimit(.minutes(25))) struct CollectTests {
     /// Says what is missing here, aloud.
     private func isAble(root: Bool, _ tools: String...) -> Bool {
         let folders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"]

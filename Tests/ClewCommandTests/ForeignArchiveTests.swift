@@ -7,7 +7,7 @@ import Testing
 
 /// Archives that other tools made on nodes of the lab: what is said of them is what is said of the lab's own bundle, as far
 /// as they tell it.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct ForeignArchiveTests {
+@Suite(.serialized, .timeLimit(.minutes(25))) struct ForeignArchiveTests {
     private static let nodes = ["worker-a", "worker-b", "worker-c"]
 
     /// Verdicts of connections from nodes and pods to Services, by question.

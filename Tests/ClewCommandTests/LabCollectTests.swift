@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// The nodes of a lab reached as real nodes are: the same is said of what comes back as of the lab's own bundle.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct LabCollectTests {
+@Suite(.serialized, .timeLimit(.minutes(25))) struct LabCollectTests {
     /// A machine of its own for a node: its processes, its pods' namespaces below `/run/netns`, and what CNI plugins leave.
     private static let machine = #"""
         # node: its own processes, the namespaces of its pods below /run/netns, and what CNI plugins leave behind

@@ -7,7 +7,7 @@ import Foundation
 import Testing
 
 /// `clew bundle redact`: nothing of the original is left, and the verdicts are the same.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct RedactTests {
+@Suite(.serialized, .timeLimit(.minutes(25))) struct RedactTests {
     /// Redacts, compares, and looks for what is left.
     private func holds(_ path: String, _ location: SourceLocation = #_sourceLocation) throws {
         let folder = try TemporaryFolder()

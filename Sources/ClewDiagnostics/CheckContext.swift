@@ -105,13 +105,7 @@ package struct CheckContext: Sendable {
     }
 
     /// The pods that a Service's selector means, sorted by name; none where it has no selector.
-    package func pods(selectedBy service: Service) -> [Pod] {
-        guard !service.selector.isEmpty else { return [] }
-        return snapshot.objects.pods.filter { pod in
-            pod.name.namespace == service.name.namespace && !pod.hasEnded
-                && service.selector.allSatisfy { pod.labels[$0.key] == $0.value }
-        }
-    }
+    package func pods(selectedBy service: Service) -> [Pod] { snapshot.objects.pods(selectedBy: service) }
 
     /// The endpoints of a Service that the API lists: of its slices, else of its Endpoints object.
     package func endpoints(of service: Service) -> [Endpoint] {

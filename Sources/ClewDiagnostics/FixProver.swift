@@ -30,17 +30,19 @@ package struct FixProver: Sendable {
         } catch {
             return .notProven(nil, because: error.message)
         }
-        return verdict(before.change(to: survey(of: edited, fix.edits), hopedFor: broken), hopedFor: broken.count)
+        return verdict(before.change(to: walked(edited, fix.edits).survey, hopedFor: broken), hopedFor: broken.count)
     }
 
-    /// The survey's connections through the edited snapshot; what the edits cannot have changed is not walked again.
-    private func survey(of edited: ClusterSnapshot, _ edits: [SnapshotEdit]) -> ConnectionSurvey {
+    /// The edited cluster and the survey's connections in it; what the edits cannot have changed is not walked again.
+    func walked(_ edited: ClusterSnapshot, _ edits: [SnapshotEdit]) -> (dataplane: Dataplane, survey: ConnectionSurvey)
+    {
         let places = edits.compactMap(\.place)
         guard places.count == edits.count else {
-            return ConnectionSurvey(before.connections, through: Dataplane(compiling: edited))
+            let other = Dataplane(compiling: edited)
+            return (other, ConnectionSurvey(before.connections, through: other))
         }
-        let (dataplane, changed) = dataplane.edited(to: edited, in: places.map { ($0.node, $0.pod) })
-        return ConnectionSurvey(before, through: dataplane, changed: changed)
+        let (other, changed) = dataplane.edited(to: edited, in: places.map { ($0.node, $0.pod) })
+        return (other, ConnectionSurvey(before, through: other, changed: changed))
     }
 
     private func verdict(_ change: SurveyChange, hopedFor count: Int) -> FixProof {

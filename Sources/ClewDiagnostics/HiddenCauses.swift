@@ -24,10 +24,10 @@ struct HiddenCauses {
     func added(to findings: [Finding]) -> [Finding] {
         var result = findings
         // What other findings lose is no secret.
-        let known = Set(context.survey.lost.compactMap(\.decision))
+        let decisions = Set(context.survey.lost.compactMap(\.decision))
         let partly = findings.indices.filter { index in
             !findings[index].hasProvenFix && findings[index].severity > .notice
-                && findings[index].partialFix.map { $0.leaves(anotherThan: known) } ?? false
+                && findings[index].partialFix.map { $0.leaves(anotherThan: decisions) } ?? false
         }
         for index in partly.prefix(Self.most) {
             guard let fix = findings[index].partialFix, let after = prover.context(with: fix, context) else { continue }
@@ -114,16 +114,11 @@ extension FixProver {
     /// The cluster as it is with a fix made; `nil` where it cannot be made.
     func context(with fix: Fix, _ before: CheckContext) -> CheckContext? {
         guard let edited = try? before.snapshot.applying(fix.edits) else { return nil }
+        let (dataplane, survey) = walked(edited, fix.edits)
         let places = fix.edits.compactMap(\.place)
         guard places.count == fix.edits.count else {
-            let dataplane = Dataplane(compiling: edited)
-            return CheckContext(
-                dataplane, contracts: before.contracts,
-                survey: ConnectionSurvey(before.survey.connections, through: dataplane))
+            return CheckContext(dataplane, contracts: before.contracts, survey: survey)
         }
-        let (dataplane, changed) = before.dataplane.edited(to: edited, in: places.map { ($0.node, $0.pod) })
-        return CheckContext(
-            dataplane, survey: ConnectionSurvey(before.survey, through: dataplane, changed: changed), after: before,
-            editing: Set(places.map(\.node)))
+        return CheckContext(dataplane, survey: survey, after: before, editing: Set(places.map(\.node)))
     }
 }

@@ -32,23 +32,10 @@ struct HandWrittenSlices {
     }
 
     private static func ports(of service: Service, _ pods: [Pod]) -> [EndpointPort]? {
-        var result: [EndpointPort] = []
-        for port in service.ports {
-            var numbers: Set<UInt16> = []
-            switch port.targetPort {
-            case .number(let number): numbers = [number]
-            case .name(let name):
-                for pod in pods {
-                    let own = pod.containerPorts.first { $0.name == name && $0.ipProtocol == port.ipProtocol }
-                    guard let own else { return nil }
-                    numbers.insert(own.containerPort)
-                }
-            case nil: numbers = [port.port]
-            }
-            guard numbers.count == 1 else { return nil }
-            result.append(EndpointPort(name: port.name, ipProtocol: port.ipProtocol, port: numbers.first))
+        let ports = service.ports.map {
+            EndpointPort(name: $0.name, ipProtocol: $0.ipProtocol, port: $0.target(in: pods))
         }
-        return result.isEmpty ? nil : result
+        return ports.isEmpty || ports.contains { $0.port == nil } ? nil : ports
     }
 
     private static func slice(

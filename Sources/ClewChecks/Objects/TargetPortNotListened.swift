@@ -21,7 +21,7 @@ package struct TargetPortNotListened: Check {
         UnheardPort.all(in: context).filter { $0.reason == .nobody }.map { unheard in
             unheard.finding(
                 Self.metadata, message: unheard.probe.group.reason,
-                fixes: unheard.portFixes(context) + [unheard.listenerFix(context)].compactMap(\.self))
+                fixes: unheard.portFixes(context) + unheard.listenerFixes(context))
         }
     }
 }
@@ -68,7 +68,7 @@ package struct BoundToLoopback: Check {
             var finding = unheard.finding(
                 Self.metadata,
                 message: "sends to port \(unheard.port) of pod \(unheard.pod), which listens on its loopback only",
-                fixes: [unheard.listenerFix(context)].compactMap(\.self))
+                fixes: unheard.listenerFixes(context))
             let address = socket.address.map { SocketAddress($0, socket.port).description } ?? "\(socket.port)"
             finding.evidence.append(.line(node: unheard.probe.group.node, socket.source, text: "LISTEN \(address)"))
             return finding
@@ -174,9 +174,9 @@ private struct UnheardPort {
         ]
     }
 
-    /// The program listens where it is asked for: what nobody but its people can do, and what mends all if nothing else
-    /// is in the way.
-    func listenerFix(_ context: CheckContext) -> Fix? {
+    /// The program listens where it is asked for: no command does that, but whether it would mend all, or something else
+    /// is in the way too, can be tried.
+    func listenerFixes(_ context: CheckContext) -> [Fix] {
         let first = probe.group.connections.first.map { context.survey.connections[$0].flow }
         let direct = first.map { SocketAddress($0.destination, $0.destinationPort) }
         let asked = probe.endpoints.isEmpty ? [direct].compactMap(\.self) : probe.endpoints.sorted()
@@ -187,7 +187,7 @@ private struct UnheardPort {
                 !$0.usesHostNetwork && !$0.hasEnded && $0.addresses.contains(address.address)
             }?.name
             guard let pod, let node = context.snapshot.nodes.first(where: { $0.pods.contains { $0.pod == pod } }) else {
-                return nil
+                return []
             }
             let socket = ListeningSocket(
                 ipProtocol: ipProtocol, address: nil, port: address.port, acceptsIPv4: true, acceptsIPv6: true,
@@ -196,10 +196,13 @@ private struct UnheardPort {
             commands.append(
                 FixCommand(.workstation, "kubectl -n \(pod.namespace) logs \(pod.name) --all-containers --tail=100"))
         }
-        guard !edits.isEmpty else { return nil }
+        guard !edits.isEmpty else { return [] }
         let isOnLoopback = if case .loopbackOnly = reason { true } else { false }
-        let place = isOnLoopback ? ", not on its loopback alone" : ": its log may say why it does not"
-        return Fix(
-            "let the program listen on port \(port)/\(ipProtocol)\(place)", edits: edits, commands: commands)
+        return [
+            Fix(
+                "let the program listen on port \(port)/\(ipProtocol)\(isOnLoopback ? ", not on its loopback alone" : "")",
+                edits: edits, commands: []),
+            Fix("see in its log why it does not", commands: commands),
+        ]
     }
 }

@@ -74,20 +74,7 @@ extension EditGrammar {
 
     /// A Service's slices with the number of one port as the controller writes it.
     private func slices(of service: Service, _ port: ServicePort, _ text: String) throws(EditError) -> [EndpointSlice] {
-        var numbers: Set<UInt16> = []
-        switch port.targetPort {
-        case .number(let number): numbers = [number]
-        case .name(let name):
-            let pods = snapshot.objects.pods.filter { pod in
-                pod.name.namespace == service.name.namespace && !pod.hasEnded
-                    && service.selector.allSatisfy { pod.labels[$0.key] == $0.value }
-            }
-            numbers = Set(
-                pods.flatMap(\.containerPorts).filter { $0.name == name && $0.ipProtocol == port.ipProtocol }
-                    .map(\.containerPort))
-        case nil: numbers = [port.port]
-        }
-        guard let number = numbers.first, numbers.count == 1 else {
+        guard let number = port.target(in: snapshot.objects.pods(selectedBy: service)) else {
             throw EditError("'\(text)': the Service's pods give that name no port, or not all the same")
         }
         var slices = ownSlices(service.name)

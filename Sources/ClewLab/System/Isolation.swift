@@ -9,7 +9,7 @@ import Synchronization
 /// ends, `kill -9` included, the kernel ends every process in it, and with them the network namespaces. Code that
 /// runs elsewhere, as in a test, needs none of it: a `NetworkNamespace` has no name that could be left behind.
 package enum Isolation {
-    /// Whether this process is in them: set once, by `enter`, before the first thread.
+    /// Whether this process, or one that has started it, is in them: set once, before the first thread.
     package static var isEntered: Bool { getenv("CLEW_LAB_ISOLATED") != nil }
 
     /// The network namespace this process was in before; nil outside of a virtual machine, where nothing may touch it.

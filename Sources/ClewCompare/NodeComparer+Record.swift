@@ -224,11 +224,7 @@ extension NodeComparer {
         switch arrival {
         case .host: preferred = network.nodeAddresses
         case .podDevice: preferred = network.knownOwnPods
-        case .network:
-            let outside = (family == .ipv4 ? ["203.0.113.50", "198.51.100.7"] : ["2001:db8::50"]).compactMap {
-                IPAddress($0)
-            }
-            preferred = network.knownOtherPods + outside
+        case .network: preferred = network.knownOtherPods + network.outside[family]
         }
         if let known = preferred.first(where: senders.contains) { return known }
         let few = senders.addresses(atMost: 12)

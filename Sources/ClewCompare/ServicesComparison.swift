@@ -130,7 +130,7 @@ package struct ServicesComparison {
     func contract(_ parameters: ProxyParameters, _ node: NodeSnapshot, _ family: AddressFamily) -> ServiceContract {
         let network = NodeNetwork(
             node: parameters.nodeName, objects: snapshot.objects, links: node.host.links, routes: node.host.routes,
-            addresses: parameters.nodeAddresses, family: family)
+            addresses: parameters.nodeAddresses, outside: snapshot.outside, family: family)
         return ServiceContract(snapshot.objects, family: family, for: parameters, network: network)
     }
 

@@ -77,7 +77,8 @@ package struct CheckContext: Sendable {
                 ServiceContract(
                     snapshot.objects, family: family, for: parameters,
                     network: NodeNetwork(
-                        node: node.name, objects: snapshot.objects, links: node.host.links, family: family))
+                        node: node.name, objects: snapshot.objects, links: node.host.links,
+                        outside: snapshot.outside, family: family))
             }
         }
         return Dictionary(zip(snapshot.nodes.map(\.name), all), uniquingKeysWith: { first, _ in first })

@@ -14,6 +14,8 @@ package struct ClusterSnapshot: Sendable {
     package var unread: [UnreadLine] = []
     /// What could not be collected, as the manifest says: nodes, and kinds of objects.
     package var missing: [MissingPart] = []
+    /// Who stands for the world outside.
+    package var outside = OutsideAddresses.documentation
     /// Artifact paths by ``ArtifactID``.
     package var paths: [String] = []
 

@@ -1,5 +1,6 @@
 import ClewBundle
 import ClewCollector
+import ClewNet
 import ClewParsers
 import ClewSnapshot
 import ClewTestSupport
@@ -189,6 +190,89 @@ import Testing
                 == mapping.renamed("pod/payroll/ledger-0").split(separator: "/", maxSplits: 1).last.map(String.init))
         let attributes = try FileManager.default.attributesOfItem(atPath: map)
         #expect((attributes[.posixPermissions] as? Int) == 0o600)
+    }
+
+    /// Names that are addresses or numbers are replaced where they are names, and nowhere else.
+    @Test func namesThatAreAddressesAndNumbers() throws {
+        let folder = try TemporaryFolder()
+        let root = folder.path + "/bundle"
+        try folder.write(
+            "bundle/cluster/all.yaml",
+            """
+            apiVersion: v1
+            kind: List
+            items:
+            - {apiVersion: v1, kind: Node, metadata: {name: 10.9.8.7, labels: {kubernetes.io/hostname: 10.9.8.7,
+               topology.kubernetes.io/zone: "3001"}}, status: {addresses: [{type: InternalIP, address: 10.9.8.7}], capacity: {pods: "2001"}}}
+            - {apiVersion: v1, kind: Node, metadata: {name: ip-10-9-8-6.acme.internal, labels: {kubernetes.io/hostname: ip-10-9-8-6.acme.internal}},
+               status: {addresses: [{type: InternalIP, address: 10.9.8.6}]}}
+            - {apiVersion: v1, kind: Pod, metadata: {name: ledger-0, namespace: "471147", labels: {customer: "2001", version: "2001"}},
+               spec: {nodeName: 10.9.8.7}, status: {podIP: 10.32.4.9}}
+            - {apiVersion: v1, kind: Service, metadata: {name: ledger, namespace: "471147"}, spec: {clusterIP: 10.40.0.77,
+               clusterIPs: [10.40.0.77], externalIPs: [203.0.113.7], selector: {customer: "2001"}, ports: [{name: "2001", port: 2001, targetPort: 2001, protocol: TCP}]}}
+
+            """)
+        try folder.write(
+            "bundle/nodes/10.9.8.7/iptables-save.txt",
+            """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :KUBE-SERVICES - [0:0]
+            -A PREROUTING -j KUBE-SERVICES
+            -A KUBE-SERVICES -d 10.40.0.77/32 -p tcp -m comment --comment "471147/ledger:2001 has no endpoints" -m tcp --dport 2001 -j REJECT
+            -A KUBE-SERVICES -d 203.0.113.0/24 -p tcp -m comment --comment "771177/31:http cluster IP" -m tcp --dport 31 -j RETURN
+            -A KUBE-SERVICES -s 2001:db8:7::/48 -m comment --comment "for 471147, 2001 of them" -j RETURN
+            COMMIT
+
+            """)
+        try folder.write("bundle/nodes/ip-10-9-8-6.acme.internal/sysctl.txt", "net.core.somaxconn = 2001\n")
+        try folder.write(
+            "bundle/nodes/10.9.8.7/journal-services.txt",
+            "21:30 ip-10-9-8-6.acme.internal kubelet: namespace 471147 on 10.9.8.7 and 198.51.100.7\n")
+        let (archive, map) = (folder.path + "/o.tar", folder.path + "/map")
+        let run = try Command.run(["bundle", "redact", root, archive, "--mapping", map])
+        #expect(run.code == 0, "\(run.error)")
+        let mapping = Mapping(try String(contentsOfFile: map, encoding: .utf8))
+        let bundle = try BundleReader.read(path: archive)
+        let text = bundle.artifacts.map { $0.path + "\n" + String(decoding: $0.bytes, as: UTF8.self) }.joined(
+            separator: "\n")
+        for word in [
+            "10.9.8", "10-9-8", "471147", "771177", "3001", "203.0.113", "198.51.100", "2001:db8", "acme", "ledger",
+        ] {
+            #expect(!text.contains(word), "\(word) in \(text)")
+        }
+        let node = mapping.renamed("10.9.8.7")
+        let other = mapping.renamed("node/ip-10-9-8-6.acme.internal").dropFirst(5)
+        let (namespace, service) = (
+            mapping.renamed("node/471147").dropFirst(5), mapping.renamed("node/ledger").dropFirst(5)
+        )
+        let number = mapping.renamed("node/2001").dropFirst(5)
+        #expect(node != "10.9.8.7" && number != "2001")
+        for words in [
+            "nodes/\(node)/iptables-save.txt", "nodes/\(other)/sysctl.txt", "somaxconn = 2001",
+            "--comment \"\(namespace)/\(service):\(number) has no endpoints\" -m tcp --dport 2001 -j",
+            "--dport 31 -j RETURN", "\"version\": \"2001\"", "\": \"\(number)\",\"version\"",
+            "\": \"\(number)\"},\"ports\"", "\"pods\": \"2001\"",
+            "\"name\": \"\(number)\",\"port\": 2001,\"targetPort\": 2001", "for \(namespace), \(number) of them",
+            "\"kubernetes.io/hostname\": \"\(other)\"", "21:30 \(other) kubelet: namespace \(namespace) on \(node) and",
+        ] {
+            #expect(text.contains(words), "\(words) not in \(text)")
+        }
+        let redacted = ClusterSnapshot(parsing: bundle, nodeName: nil)
+        #expect(redacted.nodes.map(\.name).sorted() == redacted.objects.nodes.map(\.name).sorted())
+        // What stood for the world outside still stands where it stood.
+        let outside = redacted.outside
+        #expect("\(outside.client(.ipv4))" == mapping.renamed("203.0.113.50"))
+        #expect("\(outside.stranger(.ipv4))" == mapping.renamed("198.51.100.7"))
+        let prefix = mapping.renamed("203.0.113.7").split(separator: ".").dropLast().joined(separator: ".")
+        #expect("\(outside.client(.ipv4))".hasPrefix(prefix + "."))
+        // Redacted once more: it is those of the redacted bundle that are taken along.
+        let again = try Command.run(["bundle", "redact", archive, folder.path + "/p.tar", "--mapping", map])
+        #expect(again.code == 0, "\(again.error)")
+        let second = Mapping(try String(contentsOfFile: map, encoding: .utf8))
+        let twice = ClusterSnapshot(parsing: try BundleReader.read(path: folder.path + "/p.tar"), nodeName: nil).outside
+        #expect("\(twice.client(.ipv4))" == second.renamed("\(outside.client(.ipv4))"))
+        #expect(twice.client(.ipv4) != outside.client(.ipv4))
     }
 
     @Test func aKeyGivesTheSamePseudonymsAndNoneGivesOthers() throws {

@@ -8,6 +8,8 @@ package struct ManifestText: Sendable {
     package var tool: String
     /// What could not be collected, and why, in the order it was told.
     package var missing: [(what: String, reason: String)] = []
+    /// Who stands for the world outside in redacted bundles, as it was written.
+    private var outside: ArraySlice<UInt8>?
     private var sections: [String: [(key: String, value: ArraySlice<UInt8>)]] = [:]
 
     private static let sectionNames = ["collections", "namespaces", "artifacts"]
@@ -20,6 +22,8 @@ package struct ManifestText: Sendable {
         for (name, value) in members {
             if name == "collected", collected == nil {
                 collected = String(decoding: value.dropFirst().dropLast(), as: UTF8.self)
+            } else if name == "outside" {
+                outside = value
             } else if name == "missing" {
                 addMissing(value)
             } else if Self.sectionNames.contains(name), let entries = JSONSlices.members(value) {
@@ -63,6 +67,7 @@ package struct ManifestText: Sendable {
             text += ",\n  \"missing\": [" + entries.joined(separator: ",") + "\n  ]"
         }
         var result = Array(text.utf8)
+        if let outside { result += Array(",\n  \"outside\": ".utf8) + outside }
         for name in Self.sectionNames {
             let entries = lastOfEachKey(sections[name] ?? [])
             if entries.isEmpty { continue }

@@ -109,7 +109,7 @@ package struct SurveyPlan: Sendable {
             result.append(choice(.host(node: node), from: own, .host, "node/\(node)"))
         }
         if destination.kind != .clusterIP {
-            let client = outsider(contract.family)
+            let client = contract.network.outside.client(contract.family)
             result.append(choice(.outside(address: client, via: node), from: client, .network, "\(client)"))
         }
         return result.compactMap(\.self)
@@ -130,11 +130,6 @@ package struct SurveyPlan: Sendable {
         case .one(let address): address
         case .anyLocal(let excluded): contract.network.nodeAddresses.first { !excluded.contains($0) }
         }
-    }
-
-    /// A client in the world outside (RFC 5737, RFC 3849: addresses for documentation).
-    private static func outsider(_ family: AddressFamily) -> IPAddress {
-        family == .ipv4 ? IPAddress(v4: 0xCB00_7132) : IPAddress(v6High: 0x2001_0DB8_0113_0000, low: 0x32)
     }
 
     /// From every node to the kubelet of every other that is known to listen: what logs, exec and probes of metrics need.
@@ -161,7 +156,7 @@ package struct SurveyPlan: Sendable {
     private static func toTheWorld(_ snapshot: ClusterSnapshot, _ pods: PodsByNode) -> [SurveyedConnection] {
         snapshot.nodes.flatMap { node -> [SurveyedConnection] in
             guard node.host.masqueradesByFlannel, let pod = pods.all(on: node.name, .ipv4).first else { return [] }
-            let client = outsider(.ipv4)
+            let client = snapshot.outside.client(.ipv4)
             let flow = Flow(
                 origin: .pod(node: node.name, address: pod.address, name: pod.name), destination: client,
                 destinationPort: 443, ipProtocol: .tcp, fromText: "pod/\(pod.name)",

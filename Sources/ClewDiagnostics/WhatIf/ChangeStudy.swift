@@ -125,8 +125,7 @@ extension ClusterSnapshot {
         for via in nodes {
             for target in nodes {
                 guard let pod = pods.all(on: target.name, .ipv4).first else { continue }
-                // RFC 5737: an address for documentation.
-                let client = IPAddress(v4: 0xC633_6407)
+                let client = outside.stranger(.ipv4)
                 let flow = Flow(
                     origin: .outside(address: client, via: via.name), destination: pod.address, destinationPort: 80,
                     ipProtocol: .tcp, fromText: "\(client) (by way of \(via.name))", toText: "pod/\(pod.name), tcp 80")

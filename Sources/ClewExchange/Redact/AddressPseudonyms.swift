@@ -18,9 +18,7 @@ struct AddressPseudonyms {
     private var unturned: Set<Node> = []
     /// Networks of which no address is changed.
     private static let kept: [IPPrefix] = [
-        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",
-        "224.0.0.0/3",
-        "::/8", "2001:db8::/32", "ff00::/8",
+        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/8", "ff00::/8",
     ].compactMap { IPPrefix($0) }
     /// Networks that stay themselves, of which each address gets another one.
     private static let classes: [IPPrefix] = [

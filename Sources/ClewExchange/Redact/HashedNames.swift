@@ -47,12 +47,16 @@ struct HashedNames {
     }
 
     /// Takes what the comments of `iptables-save` tell, where there are no objects or these are older.
-    mutating func addComments(of bytes: [UInt8]) {
+    mutating func addComments(of bytes: [UInt8], _ redactor: inout Redactor) {
         for line in bytes.split(separator: 0x0A) {
             guard line.starts(with: "-A KUBE-S".utf8) || line.starts(with: "-A KUBE-N".utf8) else { continue }
             let text = String(decoding: line, as: UTF8.self)
             guard let comment = Self.word(in: text, behind: "--comment "), let port = Self.port(comment) else {
                 continue
+            }
+            // Of a comment alone nobody could tell that a number is a name.
+            for name in [port.namespace, port.service, port.port] where NamePseudonyms.isNumber(name) {
+                _ = redactor.names.name(name)
             }
             guard let destination = Self.word(in: text, behind: "--to-destination "),
                 let (address, number) = Self.socket(destination)

@@ -76,7 +76,9 @@ struct JSONRewriter {
             try reader.skipValue()
             let raw = String(decoding: bytes[start..<reader.offset], as: UTF8.self)
             let plain = raw.filter { !$0.isWhitespace && $0 != "," && $0 != ":" }
-            output += plain.utf8
+            // A name must be a string: what is not read either way need not be told.
+            let isName = kind == .objects && (place.isName && Self.labelMaps.contains(place.parent) || isNameKey(place))
+            output += isName && NamePseudonyms.isNumber(plain) ? "0".utf8 : plain.utf8
             if place.key.hasSuffix("len"), let length = Int(plain), let address = redactor.lastAddress {
                 redactor.noteNetwork(address, length: length)
             }
@@ -97,7 +99,7 @@ struct JSONRewriter {
         var isFirst = true
         while let name = try reader.nextKey() {
             let key = try reader.string(of: name)
-            if kind == .objects, Self.isDropped(key, in: place) {
+            if isDropped(key, in: place) {
                 try reader.skipValue()
                 continue
             }
@@ -113,7 +115,10 @@ struct JSONRewriter {
 
     // MARK: - Keys
 
-    private static func isDropped(_ key: String, in place: Place) -> Bool {
+    private func isDropped(_ key: String, in place: Place) -> Bool {
+        // Redaction lists anew who stands for the world outside.
+        if kind == .manifest { return place.key.isEmpty && key == "outside" }
+        guard kind == .objects else { return false }
         if ["managedFields", "binaryData", "stringData"].contains(key) { return true }
         if key == "env" || key == "envFrom", !place.hasOwnKeys { return true }
         return place.key == "annotations" && !LabelNames.isPublic(key)
@@ -139,12 +144,17 @@ struct JSONRewriter {
         "requests", "topology", "deprecatedTopology", "auths",
     ]
 
+    /// Those whose values tell what belongs together, and may be numbers for all that.
+    private static let labelMaps: Set<String> = [
+        "labels", "matchLabels", "selector", "nodeSelector", "topology", "deprecatedTopology",
+    ]
+
     private func key(_ key: String, _ place: Place, _ redactor: inout Redactor) -> String {
         if place.hasPaths { return path(key, &redactor) }
         if kind == .command {
             return redactor.names.pseudonyms[key]?.kind == .device ? redactor.names.device(key) : key
         }
-        if kind == .manifest { return place.hasOwnKeys ? redactor.names.name(key) : key }
+        if kind == .manifest { return place.hasOwnKeys ? redactor.objectName(key) : key }
         if place.hasOwnKeys { return LabelNames.key(key, &redactor) }
         return key.contains { "./: ".contains($0) } ? LabelNames.key(key, &redactor) : key
     }
@@ -158,19 +168,30 @@ struct JSONRewriter {
             if place.key == "collected" || place.key == "tool" { return text }
             if place.key == "what", text.hasPrefix("node ") {
                 let name = String(text.dropFirst(5).prefix { $0 != "," })
-                return "node " + redactor.names.name(name)
+                return "node " + redactor.objectName(name)
                     + Self.rewritten(String(text.dropFirst(5 + name.count)), .free, &redactor)
             }
             if place.key == "command" { return CommandLine.rewritten(text, &redactor) }
             if place.isName {
                 return text.split(separator: "/", omittingEmptySubsequences: false).map {
-                    redactor.names.name(String($0))
+                    redactor.objectName(String($0))
                 }.joined(separator: "/")
             }
             return Self.rewritten(text, .free, &redactor)
+        case .objects where isNameKey(place): return redactor.objectName(text)
         case .objects: return Self.field(text, place, &redactor)
         }
     }
+
+    /// Whether a value is the name of an object.
+    private func isNameKey(_ place: Place) -> Bool {
+        !place.isName && Self.nameKeys.contains(place.key) && !(place.key == "name" && place.parent == "ports")
+    }
+
+    private static let nameKeys: Set<String> = [
+        "name", "namespace", "generateName", "nodeName", "serviceName", "serviceAccountName", "serviceAccount",
+        "hostname", "subdomain", "hostnameOverride", "claimName", "zone", "region", "clusterName",
+    ]
 
     static func rewritten(_ text: String, _ mode: Redactor.Mode, _ redactor: inout Redactor) -> String {
         var rewriter = TextRewriter(Array(text.utf8), mode)
@@ -208,13 +229,15 @@ struct JSONRewriter {
     }
 
     private static func field(_ text: String, _ place: Place, _ redactor: inout Redactor) -> String {
-        if place.isName { return LabelNames.value(text, of: place.key, &redactor) }
+        if place.isName {
+            let isLabel = JSONRewriter.labelMaps.contains(place.parent) && NamePseudonyms.isNumber(text)
+            return isLabel
+                ? LabelNames.number(text, of: place.key, &redactor)
+                : LabelNames.value(text, of: place.key, &redactor)
+        }
         switch place.key {
-        case "name" where place.parent == "ports", "targetPort", "portName":
-            return redactor.names.port(text)
-        case "name", "namespace", "generateName", "nodeName", "serviceName", "serviceAccountName", "serviceAccount",
-            "hostname", "subdomain", "hostnameOverride", "claimName", "zone", "region", "clusterName":
-            return hasAddress(text) ? rewritten(text, .free, &redactor) : redactor.names.name(text)
+        case "name" where place.parent == "ports", "portName": return redactor.names.port(text)
+        case "targetPort": return NamePseudonyms.isNumber(text) ? text : redactor.names.port(text)
         case "image": return LabelNames.image(text, &redactor)
         case "uid", "containerID", "imageID", "podUID", "machineID", "systemUUID", "bootID", "resourceVersion",
             "pod-template-hash":
@@ -228,14 +251,6 @@ struct JSONRewriter {
             return place.parent == "data" || text.contains("\n")
                 ? EmbeddedText.rewritten(text, &redactor) : rewritten(text, .free, &redactor)
         }
-    }
-
-    private static func hasAddress(_ text: String) -> Bool {
-        var scanner = TokenScanner(Array(text.utf8))
-        while let (token, _) = scanner.next() {
-            if case .address = token { return true }
-        }
-        return false
     }
 
     private mutating func quote(_ text: String) {

@@ -35,8 +35,21 @@ enum LabelNames {
         "cni_network_config", "calico_backend", "typha_service_name", "veth_mtu", "ClusterConfiguration",
     ]
 
+    /// Labels whose numbers count something.
+    private static let counted: Set<String> = [
+        "apps.kubernetes.io/pod-index", "batch.kubernetes.io/job-completion-index", "pod-template-generation",
+        "app.kubernetes.io/version", "version",
+    ]
+
+    /// A label's value of digits: a name too, where it does not count something.
+    static func number(_ text: String, of key: String, _ redactor: inout Redactor) -> String {
+        counted.contains(key) ? text : redactor.names.name(text)
+    }
+
     /// The value of a label: a name, but for numbers and what addresses are in it.
     static func value(_ text: String, of key: String, _ redactor: inout Redactor) -> String {
+        // A quantity, such as how many pods a node takes.
+        if NamePseudonyms.isNumber(text) { return text }
         if Redactor.isNumber(text) { return JSONRewriter.rewritten(text, .free, &redactor) }
         if text.utf8.allSatisfy({ TokenScanner.isWordByte($0) || $0 == UInt8(ascii: "-") }) {
             return publicLabels.contains(key) && publicValues.contains(text) ? text : redactor.names.name(text)

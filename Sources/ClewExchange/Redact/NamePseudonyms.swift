@@ -38,7 +38,12 @@ struct NamePseudonyms {
     ]
 
     static func isEverywhere(_ name: String) -> Bool {
-        everywhere.contains(name) || name.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
+        everywhere.contains(name) || !isNumber(name) && name.allSatisfy { $0.isNumber || $0 == "." || $0 == "-" }
+    }
+
+    /// Digits, with dashes between them: a name only where a name must stand.
+    static func isNumber(_ name: String) -> Bool {
+        name.utf8.contains { $0 &- 0x30 < 10 } && name.utf8.allSatisfy { $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }
     }
 
     /// How much of the end of a name with dots is such that everybody has it: `.svc.cluster.local`.
@@ -54,8 +59,7 @@ struct NamePseudonyms {
 
     /// The pseudonym of a port's name.
     mutating func port(_ name: String) -> String {
-        if Self.publicPorts.contains(name) || name.allSatisfy(\.isNumber) { return name }
-        return self.name(name)
+        Self.publicPorts.contains(name) ? name : self.name(name)
     }
 
     /// The pseudonym of a name; of one with dots, as hosts have them, part by part.
@@ -78,9 +82,25 @@ struct NamePseudonyms {
     }
 
     /// The pseudonym if the name is one that was replaced somewhere; that of mere words too where these are looked for.
+    ///
+    /// Numbers are not: for them there is ``known(number:)``.
     func known(_ name: String, amongWords: Bool = false) -> String? {
-        guard let known = pseudonyms[name], amongWords || known.kind != .word else { return nil }
+        guard let known = pseudonyms[name], amongWords || known.kind != .word,
+            known.kind == .identifier || !Self.isNumber(name)
+        else { return nil }
         return known.pseudonym
+    }
+
+    /// The pseudonym if the digits are a name somewhere.
+    func known(number: String) -> String? { Self.isNumber(number) ? pseudonyms[number]?.pseudonym : nil }
+
+    /// The pseudonym of a name with dots each part of which is one that was replaced; `nil` for others.
+    func known(dotted name: String) -> String? {
+        guard name.contains(".") else { return nil }
+        let ending = Self.publicEnding(of: name)
+        let parts = name.dropLast(ending.count).split(separator: ".").map { known(String($0)) }
+        guard !parts.isEmpty, !parts.contains(nil) else { return nil }
+        return parts.compactMap(\.self).joined(separator: ".") + ending
     }
 
     /// A device's: what it begins with tells its kind, and stays.
@@ -123,7 +143,7 @@ struct NamePseudonyms {
     /// A chain's, a set's, a table's: words of vendors stay, what may be a name or the hash of one goes.
     mutating func rules(_ name: String) -> String {
         if let known = pseudonyms[name], known.kind == .rules { return known.pseudonym }
-        if RuleNames.isBuiltIn(name) { return name }
+        if RuleNames.isBuiltIn(name) || Self.isNumber(name) { return name }
         // Called as an object is.
         if let known = pseudonyms[name], known.kind == .name { return known.pseudonym }
         if DeviceNames.isPlain(name) { return name }

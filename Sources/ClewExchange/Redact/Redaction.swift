@@ -29,7 +29,9 @@ package enum Redaction {
         _ bundle: SupportBundle, key: [UInt8]
     ) throws(Failure) -> (bundle: SupportBundle, report: Report) {
         var redactor = Redactor(KeyedHash(key: key))
-        var hashed = HashedNames(ClusterSnapshot(parsing: bundle, nodeName: nil).objects)
+        let snapshot = ClusterSnapshot(parsing: bundle, nodeName: nil)
+        var hashed = HashedNames(snapshot.objects)
+        for address in snapshot.outside.all { _ = redactor.address(address) }
         // Objects first: they tell what is a name.
         let sorted = bundle.artifacts.map { ($0, RedactedFile($0.path, $0.bytes)) }.sorted { one, other in
             (one.1.order, one.0.path) < (other.1.order, other.0.path)
@@ -37,7 +39,7 @@ package enum Redaction {
         for (artifact, file) in sorted {
             _ = file.path(&redactor)
             _ = file.rewritten(&redactor)
-            if file.holdsIptables { hashed.addComments(of: artifact.bytes) }
+            if file.holdsIptables { hashed.addComments(of: artifact.bytes, &redactor) }
         }
         if let address = redactor.choosePseudonyms() {
             throw Failure(description: "its networks leave no other address to choose for \(address)")
@@ -52,9 +54,26 @@ package enum Redaction {
             case .leftOut(let reason): report.leftOut.append((artifact.path, reason))
             }
         }
+        let outside = snapshot.outside.all.map { redactor.address($0).description }
+        state(outside, in: &artifacts)
         for problem in bundle.problems { report.leftOut.append((problem.path, problem.reason)) }
         fill(&report, from: redactor)
         return (SupportBundle(name: "redacted", artifacts: artifacts), report)
+    }
+
+    /// Says in the manifest who stands for the world outside, so that the same connections are looked at.
+    private static func state(_ outside: [String], in artifacts: inout [Artifact]) {
+        let line = "\"outside\": [\(outside.map { "\"\($0)\"" }.joined(separator: ", "))]"
+        let manifests = artifacts.indices.filter { index in
+            let path = artifacts[index].path.split(separator: "/")
+            return path.last == "bundle.json" && path.count < 3 && artifacts[index].bytes.first == UInt8(ascii: "{")
+        }
+        guard let index = manifests.first else {
+            artifacts.append(Artifact(path: "bundle.json", bytes: Array("{\(line)}\n".utf8), origin: nil))
+            return
+        }
+        let isEmpty = artifacts[index].bytes.filter { $0 > 0x20 } == Array("{}".utf8)
+        artifacts[index].bytes.insert(contentsOf: Array((isEmpty ? line : line + ",").utf8), at: 1)
     }
 
     private static func fill(_ report: inout Report, from redactor: Redactor) {
@@ -149,10 +168,8 @@ struct RedactedFile {
         for index in parts.indices {
             let before = index > 0 ? parts[index - 1] : ""
             let original = parts[index]
-            if before == "nodes", index < parts.count - 1 || path.hasSuffix("/") {
-                parts[index] = redactor.names.name(original)
-            } else if before == "netns" {
-                parts[index] = redactor.names.name(original)
+            if before == "netns" || before == "nodes" && (index < parts.count - 1 || path.hasSuffix("/")) {
+                parts[index] = redactor.objectName(original)
             } else if before == "proc-xt_recent" {
                 parts[index] = redactor.names.rules(original)
             } else if isOwn(original, below: parts[..<index]) {
@@ -219,7 +236,7 @@ struct RedactedFile {
         case .pod:
             let names = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first ?? ""
             let other = names.split(separator: "/", omittingEmptySubsequences: false).map {
-                redactor.names.name($0.trimmingBlanks)
+                redactor.objectName($0.trimmingBlanks)
             }
             return .text(Array((other.joined(separator: "/") + "\n").utf8))
         case .json(let kind):

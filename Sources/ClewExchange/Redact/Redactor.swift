@@ -100,10 +100,15 @@ struct Redactor {
 
     // MARK: - Words
 
+    /// The pseudonym of what an object is called: of a node, that may be its address.
+    mutating func objectName(_ name: String) -> String {
+        TokenScanner.holdsAddress(name) ? JSONRewriter.rewritten(name, .free, &self) : names.name(name)
+    }
+
     /// A word that stands at no place of its own.
     mutating func word(_ word: String, _ mode: Mode, isBesideSlash: Bool = false) -> String {
         if isBesideSlash, mode != .format {
-            if let known = names.known(word) { return known }
+            if let known = names.known(word) ?? (mode == .free ? names.known(number: word) : nil) { return known }
             if PlainWords.contains(word) || Self.isNumber(word) { return word }
             if mode == .comment, !word.contains(".") { return names.name(word) }
         }
@@ -116,6 +121,8 @@ struct Redactor {
     private mutating func newWord(_ word: String, _ mode: Mode) -> (text: String, isFinal: Bool) {
         if mode == .format, FormatWords.contains(word) { return (word, true) }
         if let known = names.known(word, amongWords: mode != .format) { return (known, true) }
+        if mode != .format, word.utf8.count > 2, let known = names.known(number: word) { return (known, true) }
+        if mode != .format, let known = names.known(dotted: word) { return (known, true) }
         if mode == .comment, CommentWords.all.contains(word) { return (word, !isFinding) }
         let ending = NamePseudonyms.publicEnding(of: word)
         if !ending.isEmpty {

@@ -103,7 +103,7 @@ struct TextRewriter {
 
     /// `shop/web:http` in a comment, at its first word: both names and the port's, known or not.
     private mutating func objectName(_ word: String, _ range: Range<Int>, _ redactor: inout Redactor) -> String? {
-        guard Self.isLabel(word), scanner.byte(at: range.lowerBound - 1) != UInt8(ascii: "/"),
+        guard Self.isName(word, redactor), scanner.byte(at: range.lowerBound - 1) != UInt8(ascii: "/"),
             scanner.byte(at: range.lowerBound - 1) != UInt8(ascii: ":")
         else { return nil }
         var ends: [Int] = []
@@ -119,11 +119,11 @@ struct TextRewriter {
         }
         guard let nameEnd = ends.first else { return nil }
         let name = String(decoding: scanner.bytes[(range.upperBound + 1)..<nameEnd], as: UTF8.self)
-        guard Self.isLabel(name), !Self.isOfProse(word, name) else { return nil }
+        guard Self.isName(name, redactor), !Self.isOfProse(word, name) else { return nil }
         var result = redactor.names.name(word) + "/" + redactor.names.name(name)
         if ends.count > 1 {
             let port = String(decoding: scanner.bytes[(nameEnd + 1)..<ends[1]], as: UTF8.self)
-            if Self.isLabel(port) {
+            if Self.isName(port, redactor) {
                 result += ":" + redactor.names.port(port)
                 scanner.skip(to: ends[1])
                 return result
@@ -138,6 +138,10 @@ struct TextRewriter {
         word.utf8.allSatisfy { byte in
             byte &- 0x61 < 26 || byte &- 0x30 < 10 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
         } && word.utf8.contains { $0 &- 0x61 < 26 } && word.utf8.count < 254
+    }
+
+    private static func isName(_ word: String, _ redactor: Redactor) -> Bool {
+        isLabel(word) || redactor.names.known(number: word) != nil
     }
 
     private static func isOfProse(_ one: String, _ other: String) -> Bool {

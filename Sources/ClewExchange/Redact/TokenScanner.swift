@@ -12,6 +12,14 @@ struct TokenScanner {
         case other
     }
 
+    static func holdsAddress(_ text: String) -> Bool {
+        var scanner = TokenScanner(Array(text.utf8))
+        while let (token, _) = scanner.next() {
+            if case .address = token { return true }
+        }
+        return false
+    }
+
     let bytes: [UInt8]
     private(set) var position: Int
     private let end: Int

@@ -20,13 +20,16 @@ package struct NodeNetwork: Sendable, Hashable {
     /// Addresses that exist, to be preferred as examples; sorted.
     package var knownOwnPods: [IPAddress]
     package var knownOtherPods: [IPAddress]
+    /// Who stands for the world outside.
+    package var outside: OutsideAddresses
 
     /// `routes` tell local addresses where links were not collected; `addresses` stand in for those of a Node that was not.
     package init(
         node name: String, objects: KubernetesObjects, links: [Link]?, routes: [Route]? = nil,
-        addresses standIns: [IPAddress] = [], family: AddressFamily
+        addresses standIns: [IPAddress] = [], outside: OutsideAddresses = .documentation, family: AddressFamily
     ) {
         self.family = family
+        self.outside = outside
         let own = objects.nodes.first { $0.name == name }
         nodeAddresses = (own?.internalIPs ?? standIns).filter { $0.family == family }
         let proxyLinks = (links ?? []).filter { $0.name == "kube-ipvs0" }

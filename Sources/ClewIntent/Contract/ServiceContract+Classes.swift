@@ -1,4 +1,5 @@
 import ClewNet
+import ClewSnapshot
 
 /// One class of senders and what must become of its connections.
 package struct ContractClass: Sendable {
@@ -81,7 +82,7 @@ extension ServiceContract {
             Group(
                 kind: .podOfOtherNode, arrival: .network, addresses: network.otherPods.subtracting(network.otherNodes),
                 known: network.knownOtherPods),
-            Group(kind: .outside, arrival: .network, addresses: outside, known: Self.documentation(family)),
+            Group(kind: .outside, arrival: .network, addresses: outside, known: network.outside[family]),
         ]
     }
 
@@ -94,13 +95,6 @@ extension ServiceContract {
     private func example(of set: AddressSet, preferred: [IPAddress]) -> IPAddress? {
         if let known = preferred.first(where: set.contains) { return known }
         return set.addresses(atMost: 3).last { set.contains($0) }
-    }
-
-    /// Addresses for documentation (RFC 5737, RFC 3849).
-    private static func documentation(_ family: AddressFamily) -> [IPAddress] {
-        let texts =
-            family == .ipv4 ? ["203.0.113.50", "198.51.100.7", "192.0.2.9"] : ["2001:db8::50", "2001:db8:ffff::7"]
-        return texts.compactMap { IPAddress($0) }
     }
 
     /// What a packet from elsewhere may have as its source.

@@ -18,6 +18,8 @@ package struct BundleManifest: Sendable {
     package var namespaces: [String: NamespacedName] = [:]
     /// What could not be collected.
     package var missing: [MissingPart] = []
+    /// Of a redacted bundle: what became of the addresses that stand for the world outside.
+    package var outside: [String] = []
     package init() {}
 
     package static func parse(_ bytes: [UInt8], artifact: ArtifactID) -> ParsedFile<BundleManifest> {
@@ -59,8 +61,17 @@ package struct BundleManifest: Sendable {
                     namespaces[path] = try Self.pod(&reader)
                 }
             case "missing": try readMissing(&reader)
+            case "outside": try readOutside(&reader)
             default: try reader.skipValue()
             }
+        }
+    }
+
+    private mutating func readOutside(_ reader: inout JSONReader) throws(JSONError) {
+        guard reader.peek() == .array else { return try reader.skipValue() }
+        try reader.beginArray()
+        while try reader.nextElement() {
+            if let address = try Self.text(&reader) { outside.append(address) }
         }
     }
 

@@ -20,6 +20,7 @@ extension ClusterSnapshot {
         inventory = reader.inventory()
         collected = reader.collected
         missing = reader.missing
+        outside = reader.outside
         unread = reader.log.unread.sorted { $0.source < $1.source }
     }
 }
@@ -37,6 +38,7 @@ struct BundleReader {
     /// Of the manifest nearest to the bundle's root.
     private(set) var collected: String?
     private(set) var missing: [MissingPart] = []
+    private(set) var outside = OutsideAddresses.documentation
     private(set) var log = ReadLog()
 
     init(_ bundle: SupportBundle) {
@@ -56,6 +58,7 @@ struct BundleReader {
             source.apply(parsed.value, in: folder)
             if collected == nil { collected = parsed.value.collected }
             missing += parsed.value.missing
+            if !parsed.value.outside.isEmpty { outside = OutsideAddresses(listed: parsed.value.outside) }
             for (path, pod) in parsed.value.namespaces { podOfFolder[Self.join(folder, path)] = pod }
         }
     }

@@ -70,13 +70,14 @@ struct BundleRenaming {
                 let isNamed = folder == "nodes" || folder == "netns"
                 return String(decoding: text(Array(part.utf8), isNamed: isNamed), as: UTF8.self)
             }.joined(separator: "/")
-            return Artifact(path: path, bytes: text(artifact.bytes), origin: nil)
+            let isYAML = path.hasSuffix(".yaml")
+            return Artifact(path: path, bytes: text(artifact.bytes, isYAML: isYAML), origin: nil)
         }
         return SupportBundle(name: bundle.name, artifacts: artifacts)
     }
 
     /// A text with the new names.
-    func text(_ bytes: [UInt8], isNamed: Bool = false) -> [UInt8] {
+    func text(_ bytes: [UInt8], isNamed: Bool = false, isYAML: Bool = false) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
         var index = 0
@@ -90,7 +91,7 @@ struct BundleRenaming {
                 output += hashed
                 index = end
             } else if let (name, end) = replacement(bytes, index, isNamed: isNamed) {
-                output += name.utf8
+                output += isYAML && isPlainScalar(bytes, index, end) ? "\"\(name)\"".utf8 : name.utf8
                 index = end
             } else {
                 output.append(bytes[index])
@@ -98,6 +99,13 @@ struct BundleRenaming {
             }
         }
         return output
+    }
+
+    /// A value of YAML without quotes: what is put there might be a number.
+    private func isPlainScalar(_ bytes: [UInt8], _ start: Int, _ end: Int) -> Bool {
+        let after = end < bytes.count ? bytes[end] : 0x0A
+        return start > 1 && bytes[start - 1] == 0x20 && bytes[start - 2] == UInt8(ascii: ":")
+            && [0x0A, UInt8(ascii: ","), UInt8(ascii: "}")].contains(after)
     }
 
     private func replacement(_ bytes: [UInt8], _ start: Int, isNamed: Bool) -> (String, Int)? {

@@ -36,7 +36,7 @@ import Testing
         timeout interval type-of size hash random probability statistic nth every recent match tcp-flags syn ack fin
         load balancer loadbalancer nodeport clusterip kubelet proxy firewall rules for traffic last must this reason
         missing command seconds stderr artifacts collected nft ipset sysctl up down unknown permanent reachable stale
-        io com org uid ready serving terminating zone hints ports targets number yes no is was as and or not the to
+        io com org uid 100 8080 2024 4711 2024-01 v2 10m ready serving terminating zone hints ports targets number yes no is was as and or not the to
         """.split(whereSeparator: \.isWhitespace).map(String.init).reduce(into: []) { words, word in
             if !words.contains(word) { words.append(word) }
         }
@@ -48,7 +48,7 @@ import Testing
         names.formUnion(objects.pods.flatMap { [$0.name.namespace, $0.name.name] })
         names.formUnion(objects.services.flatMap { [$0.name.namespace, $0.name.name] + $0.ports.map(\.name) })
         names.formUnion(objects.endpointSlices.map(\.name.name))
-        return names.subtracting(publicNames).filter { !$0.allSatisfy(\.isNumber) }.sorted()
+        return names.subtracting(publicNames).sorted()
     }
 
     private func holds(

@@ -1,7 +1,8 @@
 /// Which file of a bundle a text belongs into, by what it holds.
 package enum ContentGuess {
-    /// The file's name; `nil` where the text has no form that is known, or one that several commands have.
+    /// The file's name; `nil` where the text has no form that is known, one that several commands have, or several.
     package static func fileName(for bytes: [UInt8]) -> String? {
+        if holdsSeveral(bytes) { return nil }
         let head = String(decoding: bytes.prefix(1 << 14), as: UTF8.self)
         let lines = head.split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }.filter {
             !$0.isEmpty
@@ -9,6 +10,38 @@ package enum ContentGuess {
         guard let first = lines.first else { return nil }
         if first.hasPrefix("[") || first.hasPrefix("{") { return json(head) }
         return rules(lines) ?? devices(lines) ?? tables(lines)
+    }
+
+    /// Whether lines with which the outputs of several commands begin are in it.
+    private static func holdsSeveral(_ bytes: [UInt8]) -> Bool {
+        var found: String?
+        var start = bytes.startIndex
+        while start < bytes.endIndex {
+            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.endIndex
+            if let sign = sign(of: bytes[start..<end]) {
+                if let found, found != sign { return true }
+                found = sign
+            }
+            start = end + 1
+        }
+        return false
+    }
+
+    /// What a line is the beginning of.
+    private static func sign(of line: ArraySlice<UInt8>) -> String? {
+        switch line.first {
+        case UInt8(ascii: "*"):
+            let name = String(decoding: line.prefix(12), as: UTF8.self).trimmingEnd
+            return ["*nat", "*filter", "*mangle", "*raw", "*security"].contains(name) ? "dump" : nil
+        case UInt8(ascii: "t"): return line.starts(with: "table ".utf8) && line.contains(0x7B) ? "nft" : nil
+        case UInt8(ascii: "1"): return line.starts(with: "1: lo: <".utf8) ? "devices" : nil
+        case UInt8(ascii: "0"): return line.starts(with: "0:\tfrom all lookup".utf8) ? "rules" : nil
+        case UInt8(ascii: "d"): return line.starts(with: "default via ".utf8) ? "routes" : nil
+        case UInt8(ascii: "C"): return line.starts(with: "Chain ".utf8) ? "listing" : nil
+        case UInt8(ascii: "I"): return line.starts(with: "IP Virtual Server version".utf8) ? "ipvs" : nil
+        case UInt8(ascii: "n"): return line.starts(with: "net.".utf8) && line.contains(0x3D) ? "sysctl" : nil
+        default: return nil
+        }
     }
 
     private static func rules(_ lines: [Substring]) -> String? {
@@ -92,5 +125,14 @@ package enum ContentGuess {
         if head.contains("\"dst\""), head.contains("\"dev\"") { return "ip-route.json" }
         if head.contains("\"src\""), head.contains("\"table\""), head.contains("\"priority\"") { return "ip-rule.json" }
         return nil
+    }
+}
+
+extension String {
+    /// Without blanks and carriage returns behind it.
+    fileprivate var trimmingEnd: Substring {
+        var text = Substring(self)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
     }
 }

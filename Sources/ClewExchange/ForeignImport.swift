@@ -1,5 +1,6 @@
 package import ClewBundle
 import ClewParsers
+import ClewSnapshot
 
 /// Makes a bundle of what other tools collected: each file is given the place that its name or its content tells.
 package struct ForeignImport: Sendable {
@@ -10,6 +11,7 @@ package struct ForeignImport: Sendable {
         case command = "by the command in its name"
         case content = "by its content"
         case prompt = "by the command at a prompt"
+        case part = "by the command at a prompt, a part of what there is"
         case object = "API objects"
         case layout = "by the tool that made it"
     }
@@ -20,12 +22,17 @@ package struct ForeignImport: Sendable {
         package var reason: Reason
     }
 
-    package private(set) var mappings: [Mapping] = []
+    package internal(set) var mappings: [Mapping] = []
     /// Files of which it is not known what they are, or that are not needed; one line each.
-    package private(set) var notUnderstood: [String] = []
-    private var artifacts: [Artifact] = []
-    private var indexOfPath: [String: Int] = [:]
-    private let nodeName: String?
+    package internal(set) var notUnderstood: [String] = []
+    /// By path: what it is made of.
+    private var pieces: [String: [Piece]] = [:]
+    /// In the order in which they were found.
+    private var paths: [String] = []
+    let nodeName: String?
+    /// Where pods run, as objects among the files tell.
+    var pods: [Pod]?
+    let files: [Artifact]
     private var hostName: String?
     private var nodeFolders: Set<String> = []
     private var nodesOfBugtool: [String: String] = [:]
@@ -37,6 +44,7 @@ package struct ForeignImport: Sendable {
     package init(_ bundle: SupportBundle, nodeName: String?) {
         self.nodeName = nodeName
         let texts = bundle.artifacts.filter { $0.path != "bundle.json" }
+        files = texts
         hostName = Self.hostName(in: texts)
         nodeFolders = Self.nodeFolders(in: texts)
         nodesOfBugtool = ForeignLayouts.nodesOfBugtool(texts) { Self.isObject($0) }
@@ -50,7 +58,10 @@ package struct ForeignImport: Sendable {
 
     /// The bundle: files at the places that ``mappings`` tells.
     package func bundle(named name: String) -> SupportBundle {
-        SupportBundle(name: name, artifacts: artifacts)
+        let artifacts = paths.map { path in
+            Artifact(path: path, bytes: (pieces[path] ?? []).flatMap(\.bytes))
+        }
+        return SupportBundle(name: name, artifacts: artifacts)
     }
 
     // MARK: - What it is
@@ -66,16 +77,22 @@ package struct ForeignImport: Sendable {
             return add("cluster/" + parts.joined(separator: "-"), artifact.bytes, from: artifact.path, .object)
         }
         if ["hostname", "hostname.txt"].contains(name) { return }
+        // Line ends of Windows, and what `script` records of a session.
+        var artifact = artifact
+        artifact.bytes = TerminalText.plain(artifact.bytes)
         guard !artifact.bytes.isEmpty, !artifact.bytes.prefix(512).contains(0), !isOfFileSystem(parts) else {
             return notUnderstood.append(artifact.path)
         }
-        var artifact = artifact
-        // A session that `script` recorded.
-        if artifact.bytes.prefix(1 << 12).contains(0x1B) { artifact.bytes = TerminalText.plain(artifact.bytes) }
         let node = node(for: parts, in: bundle)
         if takeLayout(artifact, node: node) { return }
-        if let (place, reason) = place(of: name, artifact.bytes) {
-            return add("nodes/\(node)/\(place)", artifact.bytes, from: artifact.path, reason)
+        if PasteSplitter.beginsWithPrompt(artifact.bytes), takePaste(artifact, node: node) { return }
+        if let found = place(of: name, artifact.bytes) {
+            let bytes = found.answer?.content(artifact.bytes) ?? artifact.bytes
+            let parts = found.answer?.parts ?? []
+            // Keys that were asked for one after the other.
+            let joins = found.answer == nil && found.path == "sysctl.txt"
+            return add(
+                "nodes/\(node)/\(found.path)", bytes, from: artifact.path, found.reason, parts: parts, joins: joins)
         }
         if takePaste(artifact, node: node) { return }
         notUnderstood.append(artifact.path)
@@ -88,7 +105,7 @@ package struct ForeignImport: Sendable {
         return !(parts[0] == "proc" && parts.suffix(2) == ["net", "nf_conntrack"])
     }
 
-    private static func isObject(_ artifact: Artifact) -> Bool {
+    static func isObject(_ artifact: Artifact) -> Bool {
         let name = artifact.path.lowercased()
         guard name.hasSuffix(".json") || name.hasSuffix(".yaml") || name.hasSuffix(".yml") else { return false }
         let head = String(decoding: artifact.bytes.prefix(1 << 12), as: UTF8.self)
@@ -127,14 +144,15 @@ package struct ForeignImport: Sendable {
         var sections = ForeignLayouts.announced(artifact.bytes)
         if let block = ForeignLayouts.markdown(artifact.bytes) { sections.append(block) }
         var isUsed = false
-        for section in sections {
-            let place =
-                CommandGuess.fileName(forCommand: section.command)
-                ?? ForeignLayouts.fileName(forCommand: section.command)
-            guard let file = place, isPlausible(section.output), section.output.contains(where: { $0 > 0x20 }) else {
+        for section in sections where isPlausible(section.output) && section.output.contains(where: { $0 > 0x20 }) {
+            if let answer = CommandGuess.answer(to: section.command), answer.place == ShellCommand.Place() {
+                let content = answer.content(section.output)
+                add("nodes/\(node)/\(answer.file)", content, from: artifact.path, .layout, parts: answer.parts)
+            } else if let file = ForeignLayouts.fileName(forCommand: section.command) {
+                add("nodes/\(node)/\(file)", section.output, from: artifact.path, .layout)
+            } else {
                 continue
             }
-            add("nodes/\(node)/\(file)", section.output, from: artifact.path, .layout)
             isUsed = true
         }
         return isUsed
@@ -164,40 +182,44 @@ package struct ForeignImport: Sendable {
     }
 
     /// The path below the node's folder.
-    private func place(of name: String, _ bytes: [UInt8]) -> (String, Reason)? {
+    private func place(
+        of name: String, _ bytes: [UInt8]
+    ) -> (path: String, reason: Reason, answer: CommandGuess.Answer?)? {
         // sosreport: the command with `_` for blanks; several of one name end in a number.
         if name.contains("_") {
-            let command = name.split(separator: "_").joined(separator: " ")
-            if command.hasPrefix("ip netns exec ") {
-                let words = command.split(separator: " ").dropFirst(3).map(String.init)
-                guard let space = words.first else { return nil }
-                let inner = Self.withoutCopyNumber(words.dropFirst().joined(separator: " "))
-                guard Self.isPlain(space), let file = CommandGuess.fileName(forCommand: inner) else { return nil }
-                return isPlausible(bytes) ? ("netns/\(space)/\(file)", .command) : nil
-            }
-            if let file = CommandGuess.fileName(forCommand: command) {
-                return isPlausible(bytes) ? (file, .command) : nil
+            let command = Self.withoutCopyNumber(name.split(separator: "_").joined(separator: " "))
+            if let answer = CommandGuess.answer(to: command), !answer.place.isRemote {
+                guard isPlausible(bytes) else { return nil }
+                switch answer.place.space {
+                case .host: return (answer.file, .command, answer)
+                case .named(let space):
+                    return Self.isPlain(space) ? ("netns/\(space)/\(answer.file)", .command, answer) : nil
+                case .pod, .unknown: return nil
+                }
             }
         }
-        if ArtifactFormat(fileName: name) != nil { return (name, .name) }
+        if ArtifactFormat(fileName: name) != nil { return (name, .name, nil) }
         let stem = ArtifactFormat.stem(of: name)
         let dashed = stem.split { "_ .".contains($0) }.joined(separator: "-")
-        if ArtifactFormat(fileName: dashed) != nil { return (dashed + ".txt", .name) }
-        if let file = CommandGuess.fileName(forCommand: stem.split { "_-.".contains($0) }.joined(separator: " ")),
-            ContentGuess.fileName(for: bytes) == nil || ContentGuess.fileName(for: bytes) == file
+        if ArtifactFormat(fileName: dashed) != nil { return (dashed + ".txt", .name, nil) }
+        let command = stem.split { "_-.".contains($0) }.joined(separator: " ")
+        let content = ContentGuess.fileName(for: bytes)
+        if let answer = CommandGuess.answer(to: command), answer.place == ShellCommand.Place(),
+            content == nil || content == answer.file
         {
-            return (file, .command)
+            return (answer.file, .command, answer)
         }
-        if PasteSplitter.sections(of: String(decoding: bytes.prefix(1 << 16), as: UTF8.self)).isEmpty,
-            let file = ContentGuess.fileName(for: bytes)
-        {
-            return (file, .content)
+        // A command of which it is not understood what it prints, or where it ran.
+        let typed = stem.split { "_ ".contains($0) }.joined(separator: " ")
+        if [typed, command].contains(where: CommandGuess.isCommand) { return nil }
+        if PasteSplitter.sections(of: String(decoding: bytes.prefix(1 << 16), as: UTF8.self)).isEmpty, let content {
+            return (content, .content, nil)
         }
         return nil
     }
 
     /// What a failed command leaves behind is not its output.
-    private func isPlausible(_ bytes: [UInt8]) -> Bool {
+    func isPlausible(_ bytes: [UInt8]) -> Bool {
         let head = String(decoding: bytes.prefix(200), as: UTF8.self).lowercased()
         return ![
             "command not found", "cannot open network namespace", "setting the network namespace", "permission denied",
@@ -207,38 +229,48 @@ package struct ForeignImport: Sendable {
         }
     }
 
-    private mutating func takePaste(_ artifact: Artifact, node: String) -> Bool {
-        let sections = PasteSplitter.sections(of: String(decoding: artifact.bytes, as: UTF8.self))
-        var isUsed = false
-        for section in sections {
-            let bytes = Array(section.withTable.utf8)
-            guard let file = CommandGuess.fileName(forCommand: section.command) ?? ContentGuess.fileName(for: bytes)
-            else {
-                notUnderstood.append("\(artifact.path): \(section.command)")
-                continue
-            }
-            let host = section.host.flatMap { Self.isPlain($0) ? $0 : nil }
-            let place = "nodes/\(nodeName ?? host ?? node)/\(file)"
-            add(place, bytes, from: "\(artifact.path): \(section.command)", .prompt)
-            isUsed = true
-        }
-        return isUsed || !sections.isEmpty
+    /// An answer, or a part of one, that a file is made of.
+    private struct Piece {
+        var from: String
+        var bytes: [UInt8]
+        /// See ``CommandGuess/Answer/parts``.
+        var parts: [String]
     }
 
-    private mutating func add(
-        _ path: String, _ bytes: [UInt8], from: String, _ reason: Reason, joins: Bool = false
+    /// Puts an answer at its place: the whole counts before a part of it, and parts are joined.
+    mutating func add(
+        _ path: String, _ bytes: [UInt8], from: String, _ reason: Reason, parts: [String] = [], joins: Bool = false
     ) {
-        if let earlier = indexOfPath[path] {
-            // Single keys are asked for one after the other; of all else one answer counts.
-            guard joins || path.hasSuffix("/sysctl.txt"), artifacts[earlier].bytes != bytes else {
-                return notUnderstood.append("\(from): \(path) is made of another file already")
-            }
-            artifacts[earlier].bytes += bytes
-        } else {
-            indexOfPath[path] = artifacts.count
-            artifacts.append(Artifact(path: path, bytes: bytes))
+        let earlier = pieces[path] ?? []
+        if let whole = earlier.first(where: { CommandGuess.Answer.holds($0.parts, parts) }), !joins {
+            let isPart = whole.parts != parts
+            return notUnderstood.append(
+                "\(from): \(path) is made of \(isPart ? "\(whole.from), which holds it" : "another file already")")
         }
+        let left = joins ? earlier : earlier.filter { !CommandGuess.Answer.holds(parts, $0.parts) }
+        guard left.isEmpty || joins || Self.canJoin(path) else {
+            return notUnderstood.append("\(from): \(path) is made of another file already")
+        }
+        if joins, earlier.contains(where: { $0.bytes == bytes }) {
+            return notUnderstood.append("\(from): \(path) is made of another file already")
+        }
+        for piece in earlier where left.count < earlier.count && CommandGuess.Answer.holds(parts, piece.parts) {
+            notUnderstood.append("\(piece.from): \(path) is made of \(from), which holds it")
+            mappings.removeAll { $0.to == path && $0.from == piece.from }
+        }
+        if earlier.isEmpty { paths.append(path) }
+        pieces[path] = left + [Piece(from: from, bytes: bytes, parts: parts)]
         mappings.append(Mapping(from: from, to: path, reason: reason))
+    }
+
+    /// Files of which several answers, one behind the other, are one.
+    private static func canJoin(_ path: String) -> Bool {
+        guard path.hasSuffix(".txt") else { return false }
+        let stem = path.split(separator: "/").last.map { $0.dropLast(4) } ?? ""
+        return [
+            "ip-route", "ip-6-route", "ip-addr", "ip-link", "ip-rule", "ip-6-rule", "ip-neigh", "ip-6-neigh",
+            "ipset-save", "ipset-list", "sysctl", "conntrack", "bridge-fdb", "bridge-link", "nft-list-ruleset",
+        ].contains(String(stem)) || stem.hasPrefix("iptables") || stem.hasPrefix("ip6tables")
     }
 
     // MARK: - Whose it is
@@ -282,7 +314,7 @@ package struct ForeignImport: Sendable {
         return nil
     }
 
-    private static func isPlain(_ name: String) -> Bool {
+    static func isPlain(_ name: String) -> Bool {
         !name.isEmpty && !name.hasPrefix(".")
             && name.utf8.allSatisfy { byte in
                 switch byte {

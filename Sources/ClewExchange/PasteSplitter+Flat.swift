@@ -10,15 +10,6 @@ extension PasteSplitter.Section {
         return Self(command: command, output: output, host: host)
     }
 
-    /// The output; of `iptables -t TABLE -S`, which does not name its table, as a dump of that table.
-    var withTable: String {
-        let words = command.split(separator: " ")
-        guard words.first?.hasSuffix("tables") == true, words.contains("-S"), let option = words.firstIndex(of: "-t"),
-            option + 1 < words.count
-        else { return output }
-        return "*\(words[option + 1])\n\(output)COMMIT\n"
-    }
-
     /// How many words are the command; `nil` where no beginning of an output follows it.
     private static func commandLength(_ words: [String]) -> Int? {
         for index in 1..<min(words.count - 1, 8) {

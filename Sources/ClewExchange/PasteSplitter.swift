@@ -5,46 +5,50 @@ package enum PasteSplitter {
         package var output: String
         /// The name before the prompt's sign, if it says one: `root@worker-a:~#`.
         package var host: String?
+        /// Equal in all prompts of one shell.
+        var shell = ""
     }
 
-    /// The commands and what they printed; empty where the text has no prompt.
+    /// The commands that printed something, and what it was; empty where the text has no prompt.
     package static func sections(of text: String) -> [Section] {
+        session(text).sections.filter { !$0.output.allSatisfy(\.isWhitespace) }
+    }
+
+    /// Whether the first line with text is a command at a prompt.
+    static func beginsWithPrompt(_ bytes: [UInt8]) -> Bool {
+        let head = String(decoding: bytes.prefix(1 << 10), as: UTF8.self)
+        guard let line = head.split(whereSeparator: \.isNewline).first(where: { !$0.allSatisfy(\.isWhitespace) }) else {
+            return false
+        }
+        return Prompt(line).map { $0.isCertain && !$0.command.isEmpty } ?? false
+    }
+
+    /// All commands, and how many lines with text stand in front of the first one.
+    static func session(_ text: String) -> (sections: [Section], linesInFront: Int) {
+        var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+        if lines.last?.isEmpty == true { lines.removeLast() }
+        let prompts = lines.map { Prompt($0) }
+        let forms = Set(prompts.compactMap { $0.flatMap { $0.isCertain ? $0.form : nil } })
         var sections: [Section] = []
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if let (host, command) = prompt(line) {
-                sections.append(Section.separated(command, host: host))
+        var linesInFront = 0
+        for (line, prompt) in zip(lines, prompts) {
+            if let prompt, forms.contains(prompt.form) {
+                // A prompt at which nothing was typed is no part of the output.
+                if prompt.command.isEmpty { continue }
+                sections.append(.separated(prompt.command, host: prompt.host))
+                sections[sections.count - 1].shell = prompt.shell
             } else if let last = sections.indices.last {
-                sections[last].output += line + "\n"
+                let isContinued = sections[last].output.isEmpty && sections[last].command.hasSuffix("\\")
+                if isContinued {
+                    sections[last].command.removeLast()
+                    sections[last].command += line.drop { $0 == ">" || $0.isWhitespace }
+                } else {
+                    sections[last].output += line + "\n"
+                }
+            } else if !line.allSatisfy(\.isWhitespace) {
+                linesInFront += 1
             }
         }
-        return sections.filter { !$0.output.allSatisfy(\.isWhitespace) }
-    }
-
-    /// The host and the command of a line `[root@worker-a ~]# ip a`, `user@host:/dir$ ip a`, `worker-a # ip a`, `$ ip a`.
-    private static func prompt(_ line: Substring) -> (host: String?, command: String)? {
-        let text = line.drop(while: \.isWhitespace)
-        guard let sign = text.prefix(80).firstIndex(where: { $0 == "#" || $0 == "$" }) else { return nil }
-        let before = text[..<sign]
-        let command = text[text.index(after: sign)...].drop(while: \.isWhitespace)
-        guard let first = command.first, first.isLetter || first == "/" || first == "." else { return nil }
-        // A comment begins with its sign too; a command has to be one that is known then.
-        guard !before.isEmpty || CommandGuess.fileName(forCommand: String(command)) != nil else { return nil }
-        let isPrompt = before.allSatisfy {
-            $0.isLetter || $0.isNumber || "@[]()~/.:_- ".contains($0)
-        }
-        guard isPrompt,
-            before.isEmpty || before.contains("@") || before.last == "~" || before.last == "]"
-                || !before.contains(where: \.isWhitespace) || CommandGuess.fileName(forCommand: String(command)) != nil
-        else { return nil }
-        return (host(in: before), String(command))
-    }
-
-    private static func host(in before: Substring) -> String? {
-        let words = before.split { "[]() :~".contains($0) }
-        guard let word = words.first(where: { $0.contains("@") }) ?? words.first else { return nil }
-        let name = word.split(separator: "@").last.map(String.init) ?? ""
-        // `bash-5.2#` is the prompt of a shell that was given none.
-        let isShell = ["bash", "sh", "dash", "zsh"].contains { name == $0 || name.hasPrefix($0 + "-") }
-        return name.isEmpty || name.contains("/") || isShell ? nil : name
+        return (sections, linesInFront)
     }
 }

@@ -2,8 +2,20 @@
 enum TerminalText {
     private static let escape: UInt8 = 0x1B
 
-    /// The text without colours, movements of the cursor and carriage returns; as it is where there are none.
+    /// The text without colours, movements of the cursor and carriage returns, in UTF-8 without a mark of its encoding;
+    /// as it is where there is none of these.
     static func plain(_ bytes: [UInt8]) -> [UInt8] {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return plain(Array(bytes.dropFirst(3))) }
+        // What PowerShell writes to files.
+        if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+            let low = bytes[0] == 0xFF ? 0 : 1
+            var units: [UInt16] = []
+            for index in stride(from: 2, to: bytes.count - 1, by: 2) {
+                let high = UInt16(bytes[index + 1 - low])
+                units.append(high << 8 | UInt16(bytes[index + low]))
+            }
+            return plain(Array(String(decoding: units, as: UTF16.self).utf8))
+        }
         guard bytes.contains(escape) || bytes.contains(0x0D) else { return bytes }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)

@@ -59,6 +59,8 @@ struct Attribution {
     }
 
     private func lacking(_ chain: ChainID, _ ruleSet: Int, _ what: String) -> Cause {
+        // IPVS has no chains: what is missing there is missing in the rules before it.
+        guard classes.ruleSets.indices.contains(ruleSet) else { return baseChain(.prerouting, what) }
         let rules = classes.ruleSets[ruleSet]
         let entry = rules.chains[Int(chain.rawValue)]
         return Cause(
@@ -331,7 +333,7 @@ struct Attribution {
         if let empty = own.last(where: isEmptyMark), case .jump(let chain)? = rule(empty)?.target {
             return lacking(chain, empty.ruleSet, "no rule sets the mark that asks for masquerade")
         }
-        let way = stack(own)
+        let way = stack(own.filter { $0.ruleSet >= 0 })
         let what = "no rule marks the packet for masquerade"
         guard let last = way.last else { return noRules(cell.arrival, what) }
         if case .translated(let wanted) = cell.outcome, wanted.masquerade == .onlyToItself {

@@ -95,6 +95,23 @@ import Testing
         #expect(result.code == 2 && result.error.contains("is not a report"), "\(result)")
     }
 
+    /// Where no rule masquerades what IPVS sends on, there is no chain of IPVS to name.
+    @Test func ipvsWithoutAClusterCIDR() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: Self.example("ipvs-cluster-cidr"), toPath: folder.path + "/bundle")
+        let path = folder.path + "/bundle/cluster/objects.yaml"
+        let objects = try String(contentsOfFile: path, encoding: .utf8)
+        let lines = objects.split(separator: "\n", omittingEmptySubsequences: false)
+        let rest = lines.filter { !$0.contains("clusterCIDR:") }
+        #expect(rest.count == lines.count - 1)
+        try rest.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        let result = try Command.run(["check", folder.path + "/bundle"])
+        #expect((0...3).contains(result.code) && result.error.isEmpty, "\(result.code): \(result.error)")
+        #expect(!result.output.isEmpty)
+        let services = try Command.run(["services", folder.path + "/bundle"])
+        #expect((0...3).contains(services.code) && services.error.isEmpty, "\(services.code): \(services.error)")
+    }
+
     @Test func aBundleWithoutNodesCannotBeTold() throws {
         let folder = try TemporaryFolder()
         let objects = try String(

@@ -24,7 +24,7 @@ import Testing
         let after = try Verdicts(
             of: archive,
             asking: questions.map { .init(from: mapping.renamed($0.from), to: mapping.renamed($0.to)) })
-        #expect(before == after, "\(path)", sourceLocation: location)
+        #expect(before.differences(from: after, asking: questions) == [], "\(path)", sourceLocation: location)
         #expect(Set(before.traces.values.map { $0.first ?? "" }).count > 1, "\(path): a grid that says one thing only")
         try nothingIsLeft(mapping, original, in: archive, location)
     }
@@ -165,7 +165,10 @@ import Testing
             "kernel.hostname = berlin-7\nnet.ipv4.conf.acme0.rp_filter = 1\nnet.ipv4.ip_forward = 1\n")
         try folder.write(node + "core.bin", Data([0, 1, 2]))
         let (archive, map) = (folder.path + "/o.tar", folder.path + "/map")
-        let run = try Command.run(["bundle", "redact", root, archive, "--mapping", map])
+        // One key, lest a pseudonym happens to begin as an address of the original does.
+        try folder.write("key", "0123456789abcdef0123456789abcdef")
+        let run = try Command.run(
+            ["bundle", "redact", root, archive, "--mapping", map, "--key", folder.path + "/key"])
         #expect(run.code == 0, "\(run.error)")
         #expect(run.error.contains("left out: nodes/berlin-7.acme.example/core.bin: it is no text"), "\(run.error)")
         let bundle = try BundleReader.read(path: archive)
@@ -230,7 +233,10 @@ import Testing
             "bundle/nodes/10.9.8.7/journal-services.txt",
             "21:30 ip-10-9-8-6.acme.internal kubelet: namespace 471147 on 10.9.8.7 and 198.51.100.7\n")
         let (archive, map) = (folder.path + "/o.tar", folder.path + "/map")
-        let run = try Command.run(["bundle", "redact", root, archive, "--mapping", map])
+        // One key, lest a pseudonym happens to begin as an address of the original does.
+        try folder.write("key", "0123456789abcdef0123456789abcdef")
+        let run = try Command.run(
+            ["bundle", "redact", root, archive, "--mapping", map, "--key", folder.path + "/key"])
         #expect(run.code == 0, "\(run.error)")
         let mapping = Mapping(try String(contentsOfFile: map, encoding: .utf8))
         let bundle = try BundleReader.read(path: archive)

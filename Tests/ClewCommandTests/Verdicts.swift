@@ -53,6 +53,18 @@ struct Verdicts: Equatable {
         codes = [trace.code, services.code, check.code]
     }
 
+    /// What another bundle says otherwise, and to which question.
+    func differences(from other: Verdicts, asking questions: [Question]) -> [String] {
+        let changed = traces.filter { other.traces[$0.key] != $0.value }.keys.compactMap(Int.init).sorted()
+        var result = changed.map { number in
+            "\(questions[number]): \(traces["\(number)"] ?? []), then \(other.traces["\(number)"] ?? [])"
+        }
+        if services != other.services { result.append("services: \(services), then \(other.services)") }
+        if findings != other.findings { result.append("findings: \(findings), then \(other.findings)") }
+        if codes != other.codes { result.append("exit codes: \(codes), then \(other.codes)") }
+        return result
+    }
+
     /// Code, severity and confidence of each finding and of what follows from it.
     private static func codes(_ findings: Any?) -> [String] {
         (findings as? [[String: Any]] ?? []).flatMap { finding in

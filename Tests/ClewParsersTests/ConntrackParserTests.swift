@@ -63,6 +63,16 @@ import Testing
         #expect(result.value[3].isOffloaded && result.value[3].zone == 7)
     }
 
+    /// Three digits may begin an address of IPv6 though they are more than IPv4 has.
+    @Test(arguments: ["2600:1f18::1", "3001:db8::5", "400::1", "256::2", "999::"])
+    func readsAddressesThatBeginWithDigits(address: String) throws {
+        let result = parse(
+            "ipv6 10 udp 17 29 src=\(address) dst=fd00::2 sport=53 dport=54 src=fd00::2 dst=\(address) sport=54 dport=53 mark=0 use=2"
+        )
+        #expect(result.unread.isEmpty)
+        #expect(try result.value.first?.original == tuple(address, "fd00::2", .udp, 53, 54))
+    }
+
     @Test func readsProtocolsWithoutPorts() throws {
         let result = parse(
             """

@@ -18,12 +18,15 @@ struct AddressPseudonyms {
     private var unturned: Set<Node> = []
     /// Networks of which no address is changed.
     private static let kept: [IPPrefix] = [
-        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/8", "ff00::/8",
+        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.0.0.0/8", "::/64", "ff00::/8",
     ].compactMap { IPPrefix($0) }
     /// Networks that stay themselves, of which each address gets another one.
     private static let classes: [IPPrefix] = [
-        "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/8", "fd00::/8", "2000::/3",
+        "240.0.0.0/4", "64:ff9b::/48", "64:ff9b:1::/48", "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12",
+        "192.168.0.0/16", "fc00::/8", "fd00::/8", "2000::/3",
     ].compactMap { IPPrefix($0) }
+    /// Masks, which look like addresses.
+    private static let masks: [IPAddress] = (4..<8).map { .mask($0, .ipv4) }
     private static let linkLocal = IPPrefix("fe80::/64")
     /// Networks of 64 bits with ranges inside, where an address made of a MAC cannot follow that.
     private var finelyParted: Set<UInt64> = []
@@ -34,6 +37,7 @@ struct AddressPseudonyms {
         self.hash = hash
         self.nonce = nonce
         for prefix in Self.kept { addPath(to: prefix.address, from: 0, to: prefix.length) }
+        for mask in Self.masks { addPath(to: mask, from: 0, to: 32) }
         if let linkLocal = Self.linkLocal { addPath(to: linkLocal.address, from: 0, to: 64) }
         if keepingClasses {
             for prefix in Self.classes { addPath(to: prefix.address, from: 0, to: prefix.length) }
@@ -46,12 +50,17 @@ struct AddressPseudonyms {
         }
     }
 
+    /// Whether an address cannot become another one: the first or last of a network that stays itself, such as 10.0.0.0/8.
+    func isFixed(_ address: IPAddress) -> Bool {
+        (0..<address.family.width).allSatisfy { unturned.contains(Self.node(address, $0)) }
+    }
+
     /// Whether an address stays as it is, since it means the same everywhere.
     static func isKept(_ address: IPAddress) -> Bool {
-        if address.family == .ipv6, embedded(address) != nil { return false }
+        if let four = embedded(address) { return isKept(four) }
         // The network of local addresses itself.
         if address.high == 0xfe80 << 48, address.low == 0 || address.low == .max { return true }
-        return kept.contains { $0.contains(address) } && solicited(address) == nil
+        return masks.contains(address) || kept.contains { $0.contains(address) } && solicited(address) == nil
     }
 
     mutating func callAsFunction(_ address: IPAddress) -> IPAddress {
@@ -62,7 +71,7 @@ struct AddressPseudonyms {
     }
 
     private func mapped(_ address: IPAddress) -> IPAddress {
-        if Self.kept.contains(where: { $0.contains(address) }) {
+        if Self.kept.contains(where: { $0.contains(address) }) || Self.embedded(address) != nil {
             if let rest = Self.solicited(address) {
                 // A node's address in part: equality is all that may be known of it.
                 return IPAddress(v6High: address.high, low: 0x1_ff00_0000 | hash(rest, 11, nonce) & 0xff_ffff)
@@ -111,11 +120,14 @@ struct AddressPseudonyms {
         return UInt8(high < 64 ? high : 64 + (one.low ^ other.low).leadingZeroBitCount)
     }
 
-    /// The IPv4 address in `::ffff:a.b.c.d` or `64:ff9b::a.b.c.d`.
+    /// The IPv4 address in `::ffff:a.b.c.d`, `::ffff:0:a.b.c.d`, `::a.b.c.d` or `64:ff9b::a.b.c.d`.
     private static func embedded(_ address: IPAddress) -> IPAddress? {
-        let isMapped = address.high == 0 && address.low >> 32 == 0xffff
-        let isTranslated = address.high == 0x0064_ff9b_0000_0000 && address.low >> 32 == 0
-        guard isMapped || isTranslated else { return nil }
+        guard address.family == .ipv6 else { return nil }
+        let (high, rest) = (address.high, address.low >> 32)
+        let isMapped = high == 0 && (rest == 0xffff || rest == 0xffff_0000)
+        let isCompatible = high == 0 && rest == 0 && address.low > 0xff_ffff
+        let isTranslated = high == 0x0064_ff9b_0000_0000 && rest == 0
+        guard isMapped || isCompatible || isTranslated else { return nil }
         return IPAddress(v4: UInt32(truncatingIfNeeded: address.low))
     }
 

@@ -7,7 +7,9 @@ enum CommandLine {
             let isProgram =
                 tools.contains(word) || tools.contains { $0.hasSuffix("*") && word.hasPrefix($0.dropLast()) }
             if isProgram { isTools = true }
-            if isProgram || isTools && FormatWords.contains(word) { return String(word) }
+            // `-lntuS` tells what is in the output.
+            let isOption = word.first == "-" && word.count < 8 && word.dropFirst().allSatisfy(\.isLetter)
+            if isProgram || isTools && (isOption || FormatWords.contains(word)) { return String(word) }
             return JSONRewriter.rewritten(String(word), .free, &redactor)
         }
         return words.joined(separator: " ")

@@ -1,4 +1,5 @@
 import ClewBundle
+import ClewNet
 import ClewParsers
 
 /// Goes through a JSON text, or several one after the other, and replaces names and addresses in its strings.
@@ -20,12 +21,19 @@ struct JSONRewriter {
     private let bytes: [UInt8]
     /// Up to where lines were copied.
     private var copied = 0
+    /// An object that is none of Kubernetes' own, so that keys may be its owners' words.
+    private var isForeign: Bool
     /// Makes the path of a file another one, for the manifest.
     private let path: (String, inout Redactor) -> String
 
-    init(_ bytes: [UInt8], _ kind: Kind, path: @escaping (String, inout Redactor) -> String = { name, _ in name }) {
+    /// `isEmbedded`: of a ConfigMap; whose it is its `apiVersion` says.
+    init(
+        _ bytes: [UInt8], _ kind: Kind, isEmbedded: Bool = false,
+        path: @escaping (String, inout Redactor) -> String = { name, _ in name }
+    ) {
         self.kind = kind
         self.bytes = bytes
+        isForeign = isEmbedded
         self.path = path
         reader = JSONReader(bytes)
         line = 0
@@ -54,6 +62,10 @@ struct JSONRewriter {
         var isName = false
         /// Paths of files.
         var hasPaths = false
+        /// In a list.
+        var isElement = false
+        /// What rules compare there is the name of a device.
+        var isDevice = false
     }
 
     private mutating func value(_ place: Place, _ redactor: inout Redactor) throws(JSONError) {
@@ -63,14 +75,23 @@ struct JSONRewriter {
             output.append(UInt8(ascii: "["))
             try reader.beginArray()
             var isFirst = true
+            var inner = place
+            inner.isElement = true
+            var ends: [IPAddress] = []
             while try reader.nextElement() {
                 if !isFirst { output.append(UInt8(ascii: ",")) }
                 isFirst = false
                 breakLine()
-                try value(place, &redactor)
+                redactor.lastAddress = place.key == "range" ? nil : redactor.lastAddress
+                try value(inner, &redactor)
+                if place.key == "range", let address = redactor.lastAddress { ends.append(address) }
             }
+            if ends.count == 2 { redactor.noteRange(ends[0], ends[1]) }
             output.append(UInt8(ascii: "]"))
-        case .string: quote(text(try reader.string(), place, &redactor))
+        case .string:
+            let text = try reader.string()
+            if place.key == "apiVersion", !place.isName { isForeign = !LabelNames.isOfKubernetes(group: text) }
+            quote(self.text(text, place, &redactor))
         default:
             let start = reader.offset
             try reader.skipValue()
@@ -116,8 +137,8 @@ struct JSONRewriter {
     // MARK: - Keys
 
     private func isDropped(_ key: String, in place: Place) -> Bool {
-        // Redaction lists anew who stands for the world outside.
-        if kind == .manifest { return place.key.isEmpty && key == "outside" }
+        // Redaction lists anew who stands for the world outside; what nobody reads need not be shown.
+        if kind == .manifest { return place.key.isEmpty && !Self.manifestKeys.contains(key) }
         guard kind == .objects else { return false }
         if ["managedFields", "binaryData", "stringData"].contains(key) { return true }
         if key == "env" || key == "envFrom", !place.hasOwnKeys { return true }
@@ -139,6 +160,10 @@ struct JSONRewriter {
         return result
     }
 
+    private static let manifestKeys: Set<String> = [
+        "formatVersion", "collected", "tool", "artifacts", "namespaces", "missing", "collections",
+    ]
+
     private static let maps: Set<String> = [
         "labels", "annotations", "matchLabels", "selector", "nodeSelector", "data", "capacity", "allocatable", "limits",
         "requests", "topology", "deprecatedTopology", "auths",
@@ -156,7 +181,9 @@ struct JSONRewriter {
         }
         if kind == .manifest { return place.hasOwnKeys ? redactor.objectName(key) : key }
         if place.hasOwnKeys { return LabelNames.key(key, &redactor) }
-        return key.contains { "./: ".contains($0) } ? LabelNames.key(key, &redactor) : key
+        if key.contains(where: { "./: ".contains($0) }) { return LabelNames.key(key, &redactor) }
+        return !isForeign || LabelNames.isOfTheAPI(key) || LabelNames.fields.contains(key)
+            ? key : redactor.names.name(key)
     }
 
     // MARK: - Strings
@@ -165,7 +192,8 @@ struct JSONRewriter {
         switch kind {
         case .command: return Self.output(text, place, &redactor)
         case .manifest:
-            if place.key == "collected" || place.key == "tool" { return text }
+            let isOwn = text.hasPrefix("clew") && text.allSatisfy { $0.isLetter || $0.isNumber || " .-".contains($0) }
+            if place.key == "collected" || place.key == "tool" && isOwn { return text }
             if place.key == "what", text.hasPrefix("node ") {
                 let name = String(text.dropFirst(5).prefix { $0 != "," })
                 return "node " + redactor.objectName(name)
@@ -185,12 +213,16 @@ struct JSONRewriter {
 
     /// Whether a value is the name of an object.
     private func isNameKey(_ place: Place) -> Bool {
-        !place.isName && Self.nameKeys.contains(place.key) && !(place.key == "name" && place.parent == "ports")
+        guard !place.isName, !(place.key == "name" && place.parent == "ports"), place.key != "portName" else {
+            return false
+        }
+        return Self.nameKeys.contains(place.key) || place.key.hasSuffix("Name") && place.key != "ifName"
     }
 
     private static let nameKeys: Set<String> = [
         "name", "namespace", "generateName", "nodeName", "serviceName", "serviceAccountName", "serviceAccount",
-        "hostname", "subdomain", "hostnameOverride", "claimName", "zone", "region", "clusterName",
+        "hostname", "subdomain", "hostnameOverride", "claimName", "zone", "region", "clusterName", "host", "hosts",
+        "hostnames",
     ]
 
     static func rewritten(_ text: String, _ mode: Redactor.Mode, _ redactor: inout Redactor) -> String {
@@ -199,20 +231,24 @@ struct JSONRewriter {
     }
 
     private static func output(_ text: String, _ place: Place, _ redactor: inout Redactor) -> String {
+        if place.isDevice, !text.hasPrefix("@"), !text.hasPrefix("*") {
+            let bytes = redactor.quoted(Array(text.utf8), isDevice: true)
+            return String(decoding: bytes, as: UTF8.self)
+        }
         switch place.key {
+        case "set" where place.isElement, "map" where place.isElement: return Data.quoted(text, &redactor)
         case "ifname", "dev", "link", "master", "oif", "iif", "devname", "link_netns", "vrf", "ifindex_name":
             return redactor.names.device(text)
         case "altnames": return redactor.names.device(text)
-        case "label": return redactor.names.known(text) == nil ? text : redactor.names.device(text)
         case "comment", "ifalias", "prefix": return rewritten(text, .comment, &redactor)
         case "chain", "set", "map", "flowtable", "name":
             // Names of nft's own things; those with a hash are told by their form.
             if text.contains("/") || text.hasPrefix("@") { return rewritten(text, .format, &redactor) }
-            return place.parent == "table" && text == "kube-proxy" ? text : redactor.names.rules(text)
+            return place.parent == "table" && text == "kube-proxy" ? text : redactor.rules(text)
         case "target" where place.parent == "jump" || place.parent == "goto":
             return text.contains("/") ? rewritten(text, .format, &redactor) : redactor.names.known(text) ?? text
         case "table":
-            return RouteTables.isKnown(text) ? text : redactor.names.rules(text)
+            return RouteTables.isKnown(text) ? text : redactor.rules(text)
         case "right", "left", "elem", "data":
             return Data.quoted(text, &redactor)
         default: return rewritten(text, .format, &redactor)
@@ -238,13 +274,20 @@ struct JSONRewriter {
         switch place.key {
         case "name" where place.parent == "ports", "portName": return redactor.names.port(text)
         case "targetPort": return NamePseudonyms.isNumber(text) ? text : redactor.names.port(text)
+        case "apiVersion", "appProtocol": return LabelNames.group(text, &redactor)
+        case "kind" where text.first?.isUppercase == true && !LabelNames.kinds.contains(text):
+            return redactor.names.name(text)
+        case "providerID": return LabelNames.provider(text, &redactor)
+        case "values" where NamePseudonyms.isNumber(text): return redactor.names.known(number: text) ?? text
         case "image": return LabelNames.image(text, &redactor)
         case "uid", "containerID", "imageID", "podUID", "machineID", "systemUUID", "bootID", "resourceVersion",
             "pod-template-hash":
             return text.allSatisfy(\.isNumber) ? text : rewritten(text, .free, &redactor)
         case _ where LabelNames.keptFields.contains(place.key):
             let isOwnWord = FormatWords.contains(text) || LabelNames.fieldValues.contains(text)
-            return isOwnWord || redactor.names.known(text) == nil && LabelNames.isPlainValue(text)
+            return isOwnWord
+                || redactor.names.known(text) == nil && LabelNames.isPlainValue(text)
+                    && LabelNames.isOfTheAPI(text)
                 ? text : rewritten(text, .free, &redactor)
         case "data": return rewritten(text, .free, &redactor)
         default:
@@ -277,16 +320,24 @@ enum EmbeddedText {
     static func rewritten(_ text: String, _ redactor: inout Redactor) -> String {
         let bytes = Array(text.utf8)
         if let json = json(of: bytes) {
-            var rewriter = JSONRewriter(json, .objects)
+            var rewriter = JSONRewriter(json, .objects, isEmbedded: true)
             if let result = rewriter.rewritten(&redactor) { return String(decoding: result, as: UTF8.self) }
         }
         return JSONRewriter.rewritten(text, .free, &redactor)
     }
 
+    /// Whether a text is JSON by its first two signs: a prompt `[root@node ~]#` is none.
+    static func beginsAsJSON(_ bytes: [UInt8]) -> Bool {
+        let signs = bytes.lazy.filter { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }.prefix(2).map(\.self)
+        guard let first = signs.first else { return false }
+        let second = signs.dropFirst().first
+        if first == UInt8(ascii: "{") { return second.map { "\"}".utf8.contains($0) } ?? true }
+        return first == UInt8(ascii: "[") && (second.map { "{[]\"".utf8.contains($0) } ?? true)
+    }
+
     /// JSON as it is, or what YAML says; `nil` where it is neither an object nor a list.
     static func json(of bytes: [UInt8]) -> [UInt8]? {
-        let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
-        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") { return bytes }
+        if beginsAsJSON(bytes) { return bytes }
         guard bytes.contains(UInt8(ascii: ":")) else { return nil }
         let (json, unread) = YAMLText.json(from: bytes, artifact: .init(rawValue: 0))
         let start = json.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }

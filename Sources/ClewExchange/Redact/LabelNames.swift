@@ -13,8 +13,14 @@ enum LabelNames {
     }
 
     static func key(_ key: String, _ redactor: inout Redactor) -> String {
-        if isPublic(key) { return key }
+        if isPublic(key) {
+            // Of these the last part is what the cluster's owners call something.
+            guard let slash = key.lastIndex(of: "/"), ownParts.contains(String(key[..<slash])) else { return key }
+            let name = String(key[key.index(after: slash)...])
+            return key[...slash] + (PlainWords.contains(name) ? name : redactor.names.name(name))
+        }
         if publicKeys.contains(key) { return key }
+        if TokenScanner.holdsAddress(key) { return JSONRewriter.rewritten(key, .free, &redactor) }
         if key.contains("/"), !key.contains(":") {
             return key.split(separator: "/", omittingEmptySubsequences: false).map {
                 redactor.names.name(String($0))
@@ -25,6 +31,70 @@ enum LabelNames {
         }
         return redactor.names.name(key)
     }
+
+    private static let ownParts: Set<String> = [
+        "node-role.kubernetes.io", "node-restriction.kubernetes.io", "kubernetes.io/cluster",
+        "container.apparmor.security.beta.kubernetes.io", "container.seccomp.security.alpha.kubernetes.io",
+    ]
+
+    /// Whether an `apiVersion` is Kubernetes' own or that of a network plugin.
+    static func isOfKubernetes(group text: String) -> Bool {
+        !text.prefix { $0 != "/" }.contains(".") || isPublic(text)
+    }
+
+    /// Fields of configurations, besides those that are made of plain words.
+    static let fields: Set<String> = [
+        "ipMasq", "isGateway", "isDefaultGateway", "hairpinMode", "promiscMode", "rangeStart", "rangeEnd", "dataDir",
+        "ipam", "bipMode", "EnableIPv4", "EnableIPv6", "EnableNFTables", "IPv6Network", "SubnetLen", "SubnetMin",
+        "SubnetMax", "DirectRouting", "GBP", "VNI", "MTU", "mtu", "datastore_type", "nodename", "log_level",
+        "assign_ipv4", "assign_ipv6", "clusterCIDR", "podCIDR", "featureGates", "masqueradeBit", "excludeCIDRs", "qps",
+        "strictARP", "tcpBeLiberal", "verbosity", "insecure-skip-tls-verify", "certificate-authority-data",
+        "client-certificate-data", "client-key-data", "current-context", "bip", "ipmasq", "cidr", "cidrs",
+    ]
+
+    /// `apps/v1`: groups of the API but those of Kubernetes and its network plugins are their owners' domains.
+    static func group(_ text: String, _ redactor: inout Redactor) -> String {
+        guard let slash = text.firstIndex(of: "/"), !isOfKubernetes(group: text) else { return text }
+        let rest = text[text.index(after: slash)...]
+        let isVersion = Redactor.isNumber(String(rest)) || rest.hasPrefix("v1") || rest.hasPrefix("v2")
+        return redactor.names.name(String(text[..<slash])) + "/"
+            + (isVersion ? String(rest) : redactor.names.name(String(rest)))
+    }
+
+    /// `aws:///eu-west-1a/i-0abc`: a machine, as its cloud calls it.
+    static func provider(_ text: String, _ redactor: inout Redactor) -> String {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let others = parts.enumerated().map { index, part in
+            index == 0 && part.hasSuffix(":") || part.isEmpty ? part : redactor.objectName(part)
+        }
+        return others.joined(separator: "/")
+    }
+
+    /// Kinds of the API's own objects, and of network plugins'.
+    static let kinds: Set<String> = [
+        "APIService", "Binding", "CertificateSigningRequest", "ClusterCIDR", "ClusterRole", "ClusterRoleBinding",
+        "ClusterTrustBundle", "ComponentStatus", "ConfigMap", "ControllerRevision", "CronJob", "CSIDriver", "CSINode",
+        "CSIStorageCapacity", "CustomResourceDefinition", "DaemonSet", "Deployment", "DeviceClass", "Endpoints",
+        "EndpointSlice", "Event", "Eviction", "FlowSchema", "Gateway", "GatewayClass", "GRPCRoute",
+        "HorizontalPodAutoscaler", "HTTPRoute", "Ingress", "IngressClass", "IPAddress", "Job", "Lease", "LimitRange",
+        "List", "LocalSubjectAccessReview", "MutatingWebhookConfiguration", "Namespace", "NetworkPolicy", "Node",
+        "PersistentVolume", "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "PodSecurityPolicy", "PodTemplate",
+        "PriorityClass", "PriorityLevelConfiguration", "ReplicaSet", "ReplicationController", "ResourceClaim",
+        "ResourceClaimTemplate", "ResourceQuota", "ResourceSlice", "Role", "RoleBinding", "RuntimeClass", "Secret",
+        "Scale", "Service", "ServiceAccount", "ServiceCIDR", "StatefulSet", "StorageClass", "StorageVersion",
+        "TCPRoute", "TLSRoute", "UDPRoute", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration", "VolumeAttachment", "User", "Group", "Config", "Status", "Table",
+        "AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "IPPool", "IPAMBlock", "BlockAffinity", "IPAMHandle",
+        "IPAMConfig", "FelixConfiguration", "BGPConfiguration", "BGPPeer", "ClusterInformation", "GlobalNetworkPolicy",
+        "GlobalNetworkSet", "HostEndpoint", "NetworkSet", "Tier", "WorkloadEndpoint", "Installation", "APIServer",
+        "TigeraStatus", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "CiliumEndpoint", "CiliumNode",
+        "CiliumIdentity", "CiliumEndpointSlice", "CiliumLoadBalancerIPPool", "CiliumLocalRedirectPolicy",
+        "NetworkAttachmentDefinition", "KubeProxyConfiguration", "KubeletConfiguration", "ClusterConfiguration",
+        "InitConfiguration", "JoinConfiguration", "PodList", "NodeList", "ServiceList", "EndpointsList",
+        "EndpointSliceList", "NamespaceList", "ConfigMapList", "DaemonSetList", "DeploymentList", "EventList",
+        "NetworkPolicyList", "ReplicationControllerList", "ReplicaSetList", "StatefulSetList", "IngressList",
+        "APIResourceList", "APIGroupList",
+    ]
 
     /// Labels that half of the world has, resources, and what ConfigMaps of network components hold.
     private static let publicKeys: Set<String> = [
@@ -63,7 +133,7 @@ enum LabelNames {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { part -> String in
             let words = part.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard let name = words.first else { return "" }
-            let other = isPublic || registries.contains(name) ? name : redactor.names.name(name)
+            let other = isPublic || registries.contains(name) ? name : redactor.objectName(name)
             let rest = words.dropFirst().map {
                 Redactor.isNumber($0) ? $0 : JSONRewriter.rewritten($0, .free, &redactor)
             }
@@ -119,6 +189,22 @@ enum LabelNames {
         "syncPeriod", "minSyncPeriod", "tcpTimeout", "tcpFinTimeout", "udpTimeout", "tcpEstablishedTimeout",
         "tcpCloseWaitTimeout", "appProtocol", "cgroupDriver", "iptables", "deletionTimestamp", "endpointslice",
     ]
+
+    /// Whether all words of a value are such as the API and its machines use: `RequireDualStack`, `linux`, `1.36.2`.
+    static func isOfTheAPI(_ text: String) -> Bool {
+        if TokenScanner.holdsAddress(text) { return false }
+        var word = ""
+        for character in text + "/" {
+            let isHump = character.isUppercase && word.last?.isLowercase == true
+            if isHump || !(character.isLetter || character.isNumber) {
+                guard word.isEmpty || Redactor.isNumber(word) || PlainWords.contains(word) || FormatWords.contains(word)
+                else { return false }
+                word = ""
+            }
+            if character.isLetter || character.isNumber { word.append(character) }
+        }
+        return true
+    }
 
     static func isPlainValue(_ text: String) -> Bool {
         text.utf8.count < 64

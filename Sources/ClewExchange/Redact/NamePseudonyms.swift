@@ -3,6 +3,8 @@ struct NamePseudonyms {
     /// What a pseudonym stands for, in the report.
     enum Kind: String, Sendable, CaseIterable {
         case name, device, rules, identifier
+        /// Part of a host's name, and nothing elsewhere.
+        case host
         /// Of a comment or a log, where nothing else says that it is a name.
         case word
     }
@@ -23,7 +25,7 @@ struct NamePseudonyms {
         "kube-proxy", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kube-flannel",
         "kube-flannel-ds", "flannel", "kube-flannel-cfg", "calico-system", "calico-node", "tigera-operator", "cilium",
         "kindnet", "localhost", "true", "false", "extension-apiserver-authentication", "cluster-info",
-        "kubeadm-config", "kubelet-config", "kube-root-ca.crt", "apiserver",
+        "kubeadm-config", "kubelet-config", "kube-root-ca.crt", "apiserver", "default-scheduler",
     ]
 
     /// What names of hosts and groups of the API end in, wherever they are.
@@ -75,17 +77,21 @@ struct NamePseudonyms {
             return self.name(String(name.dropLast()), kind) + String(name.suffix(1))
         }
         if let known = pseudonyms[name] {
-            if known.kind == .word, kind != .word { pseudonyms[name]?.kind = kind }
+            let isNews = known.kind == .host || known.kind == .word && kind != .host
+            if isNews { pseudonyms[name]?.kind = kind }
             return known.pseudonym
         }
         return note(name, kind) { hash, round in "n" + Self.letters(hash(name, 32 + round), 9) }
     }
 
+    /// The pseudonym of a part of a host's name.
+    mutating func host(_ part: String) -> String { name(part, .host) }
+
     /// The pseudonym if the name is one that was replaced somewhere; that of mere words too where these are looked for.
     ///
     /// Numbers are not: for them there is ``known(number:)``.
     func known(_ name: String, amongWords: Bool = false) -> String? {
-        guard let known = pseudonyms[name], amongWords || known.kind != .word,
+        guard let known = pseudonyms[name], amongWords || known.kind != .word, known.kind != .host,
             known.kind == .identifier || !Self.isNumber(name)
         else { return nil }
         return known.pseudonym
@@ -227,6 +233,27 @@ struct NamePseudonyms {
     private static func letters(_ number: UInt64, _ count: Int) -> String {
         String((0..<min(count, 12)).map { base32[Int(number >> UInt64(5 * $0) & 31)] })
     }
+}
+
+/// What names of hosts tell.
+enum HostNames {
+    /// Whether a name with a public ending is one that somebody has registered, and not one of Kubernetes' own.
+    static func isOfSomebody(_ name: String, ending: Substring) -> Bool {
+        let top = ending.split(separator: ".").last ?? ""
+        guard ["com", "org", "net", "io"].contains(top), !ending.contains("k8s") else { return false }
+        let last = name.split(separator: ".").suffix(2).joined(separator: ".")
+        return !projects.contains(last)
+    }
+
+    /// Parts that tell no more than what a host is for.
+    static let parts: Set<String> = ["www", "api", "svc", "cluster", "pod"]
+
+    private static let projects: Set<String> = [
+        "k8s.io", "x-k8s.io", "kubernetes.io", "projectcalico.org", "coreos.com", "cilium.io", "openshift.io",
+        "docker.io", "docker.com", "quay.io", "ghcr.io", "gcr.io", "github.com", "githubusercontent.com",
+        "gnu.org", "netfilter.org", "kernel.org", "tigera.io", "containerd.io", "opencontainers.org", "istio.io",
+        "networkpolicies.io", "godoc.org", "golang.org", "google.com", "googleapis.com", "kubernetes.org",
+    ]
 }
 
 /// What names of devices tell.

@@ -32,6 +32,8 @@ package enum Redaction {
         let snapshot = ClusterSnapshot(parsing: bundle, nodeName: nil)
         var hashed = HashedNames(snapshot.objects)
         for address in snapshot.outside.all { _ = redactor.address(address) }
+        // A folder that lies in no other one of nodes may be a node's for all that.
+        redactor.folders = Set(snapshot.nodes.map(\.name))
         // Objects first: they tell what is a name.
         let sorted = bundle.artifacts.map { ($0, RedactedFile($0.path, $0.bytes)) }.sorted { one, other in
             (one.1.order, one.0.path) < (other.1.order, other.0.path)
@@ -102,7 +104,10 @@ struct RedactedFile {
         case text(Redactor.Mode)
         case sysctls
         case pod
-        /// Counters of the kernel: its own words, and numbers.
+        /// Of the kernel: lines of its own words and numbers stay.
+        case counters
+        /// Addresses of IPv6 have no brackets, and ports behind them.
+        case listing
         case asItIs
         case leftOut(String)
     }
@@ -133,28 +138,31 @@ struct RedactedFile {
         guard !bytes.prefix(1 << 16).contains(0),
             String(validating: bytes.prefix(1 << 20), as: UTF8.self) != nil || bytes.count > 1 << 20
         else { return .leftOut("it is no text") }
-        let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
-        let isJSON = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+        let isJSON = EmbeddedText.beginsAsJSON(bytes)
         if name == "bundle.json" { return .json(.manifest) }
         switch format?.kind {
         case .pod: return .pod
         case .sysctls: return .sysctls
         case .proxyConfiguration, .proxyConfigz: return .json(.objects)
-        case .proxyMode: return .asItIs
+        case .proxyMode: return .text(.format)
+        case .sockets where name.hasPrefix("netstat"): return .listing
         case nil: break
         default: return isJSON ? .json(.command) : .text(.format)
         }
+        // In a folder of logs a file is what the program is called.
+        let folder = parts.dropLast().last ?? ""
+        let isLog = ["pod-logs", "processes", "logs"].contains(folder)
         let counters = [
             "proc-net-softnet", "proc-net-stat", "proc-net-netstat", "proc-net-snmp", "proc-net-sockstat", "nstat",
             "uptime", "conntrack-stats", "iptables-version", "nft-version", "ip-version", "ipvsadm-timeouts",
         ]
-        if counters.contains(where: name.hasPrefix) { return .asItIs }
+        if !isLog, counters.contains(where: name.hasPrefix) { return .counters }
         if ["bridge-vlan.json"].contains(name) { return .json(.command) }
         let commands = [
             "proc-net-dev", "ip-link-stats", "sys-class-net", "ss-all", "ipvsadm-", "tc-qdisc", "nft-list-chains",
-            "bridge-vlan",
+            "bridge-vlan", "proc-net-",
         ]
-        if commands.contains(where: name.hasPrefix) { return .text(.format) }
+        if !isLog, commands.contains(where: name.hasPrefix) { return isJSON ? .json(.command) : .text(.format) }
         let plain = name.lowercased()
         let isYAML = [".yaml", ".yml"].contains(where: plain.hasSuffix)
         return isJSON || isYAML ? .json(.objects) : .text(.free)
@@ -171,9 +179,13 @@ struct RedactedFile {
             if before == "netns" || before == "nodes" && (index < parts.count - 1 || path.hasSuffix("/")) {
                 parts[index] = redactor.objectName(original)
             } else if before == "proc-xt_recent" {
-                parts[index] = redactor.names.rules(original)
+                parts[index] = redactor.rules(original)
             } else if isOwn(original, below: parts[..<index]) {
                 continue
+            } else if redactor.folders.contains(original) || TokenScanner.holdsAddress(original) {
+                parts[index] = redactor.objectName(original)
+            } else if let other = redactor.embeddedAddress(original, takingDashes: true) {
+                parts[index] = other
             } else {
                 let stem = original.prefix { $0 != "." }
                 let ending = String(original.dropFirst(stem.count))
@@ -224,10 +236,29 @@ struct RedactedFile {
         "flannel",
     ]
 
+    /// Words without dashes and dots, and numbers: `TcpExtTCPTimeouts 12 0.0`.
+    private static func isOfCounters(_ line: ArraySlice<UInt8>) -> Bool {
+        line.split { [0x20, 0x09, 0x3A, 0x3D].contains($0) }.allSatisfy { word in
+            let isNumber = word.allSatisfy { $0 &- 0x30 < 10 || [0x2E, 0x2D, 0x25].contains($0) }
+            let hasDots = word.count { $0 == 0x2E } > 2
+            return isNumber && !hasDots || word.allSatisfy { TokenScanner.isWordByte($0) && $0 < 0x80 || $0 == 0x23 }
+        }
+    }
+
     func rewritten(_ redactor: inout Redactor) -> Result {
         redactor.lastAddress = nil
         switch treatment {
         case .asItIs: return .text(bytes)
+        case .counters:
+            let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line -> [UInt8] in
+                if Self.isOfCounters(line) { return Array(line) }
+                var rewriter = TextRewriter(Array(line), .free)
+                return rewriter.rewritten(&redactor)
+            }
+            return .text(Array(lines.joined(separator: [0x0A])))
+        case .listing:
+            var rewriter = TextRewriter(bytes, .format, hasBarePorts: true)
+            return .text(rewriter.rewritten(&redactor))
         case .leftOut(let reason): return .leftOut(reason)
         case .text(let mode):
             var rewriter = TextRewriter(bytes, mode)
@@ -240,9 +271,7 @@ struct RedactedFile {
             }
             return .text(Array((other.joined(separator: "/") + "\n").utf8))
         case .json(let kind):
-            let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
-            let isJSON = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
-            let json = isJSON ? bytes : EmbeddedText.json(of: bytes)
+            let json = EmbeddedText.beginsAsJSON(bytes) ? bytes : EmbeddedText.json(of: bytes)
             if let json {
                 var rewriter = JSONRewriter(json, kind, path: Self.path)
                 if let result = rewriter.rewritten(&redactor) { return .text(result) }

@@ -16,9 +16,10 @@ struct TextRewriter {
     /// A comment that kube-proxy writes: its words are kept, whatever is called so.
     private let isSentence: Bool
 
-    init(_ bytes: [UInt8], _ mode: Redactor.Mode) {
+    init(_ bytes: [UInt8], _ mode: Redactor.Mode, hasBarePorts: Bool = false) {
         self.mode = mode
         scanner = TokenScanner(bytes)
+        scanner.hasBarePorts = hasBarePorts
         isSentence = mode == .comment && CommentWords.isSentence(String(decoding: bytes, as: UTF8.self))
         output.reserveCapacity(bytes.count + bytes.count / 8)
     }
@@ -31,6 +32,9 @@ struct TextRewriter {
                 let sign = String(decoding: [separator], as: UTF8.self)
                 output += MACPseudonym.text(redactor.mac(mac), separator: sign).utf8
                 pending = nil
+            case .longMAC:
+                output += redactor.names.identifier(String(decoding: scanner.bytes[range], as: UTF8.self)).utf8
+                pending = nil
             case .word: takeWord(range, &redactor)
             case .other: takeOther(range.lowerBound, &redactor)
             }
@@ -41,6 +45,12 @@ struct TextRewriter {
     // MARK: - Addresses
 
     private mutating func take(_ address: IPAddress, _ range: Range<Int>, _ redactor: inout Redactor) {
+        if pending?.sign == UInt8(ascii: "/"), address.family == .ipv6 {
+            // `fd00::1/ffff::ffff`: a mask.
+            output += scanner.bytes[range]
+            pending = nil
+            return
+        }
         if let length = Self.maskLength(address), let network = lineAddresses.first, address.family == .ipv4 {
             // `-s 10.0.0.0/255.255.0.0`, and the columns of `route -n` and `ifconfig`.
             redactor.noteNetwork(
@@ -81,11 +91,14 @@ struct TextRewriter {
 
     private mutating func takeWord(_ range: Range<Int>, _ redactor: inout Redactor) {
         let word = String(decoding: scanner.bytes[range], as: UTF8.self)
+        let isLength = pending?.sign == UInt8(ascii: "/") && NamePseudonyms.isNumber(word)
         pending = nil
         defer {
             wordsBefore += 1
             (beforePrevious, previous) = (previous, word)
         }
+        if isLength { return output += word.utf8 }
+        if isSocket(word, range), let other = redactor.hexAddress(word, isSocket: true) { return output += other.utf8 }
         if mode == .format, let other = hashedName(word, range, &redactor) { return output += other.utf8 }
         if mode == .comment, previous == "cali", scanner.byte(at: range.lowerBound - 1) == UInt8(ascii: ":") {
             return output += redactor.names.identifier(word).utf8
@@ -96,6 +109,14 @@ struct TextRewriter {
             if isSentence, CommentWords.all.contains(word) { return output += word.utf8 }
         }
         if mode == .free, isOption(word, range), redactor.names.known(word) == nil { return output += word.utf8 }
+        if mode == .free, scanner.byte(at: range.upperBound) == UInt8(ascii: "."),
+            scanner.byte(at: range.upperBound + 1) == UInt8(ascii: "*"),
+            let other = redactor.partialAddress(word, isBeforeStar: true)
+        {
+            return output += other.utf8
+        }
+        // `--ctstate`: options are the programs' own.
+        if mode == .format, isOptionName(range) { return output += word.utf8 }
         let slash = UInt8(ascii: "/")
         let isBeside = scanner.byte(at: range.lowerBound - 1) == slash || scanner.byte(at: range.upperBound) == slash
         output += redactor.word(word, mode, isBesideSlash: isBeside).utf8
@@ -151,10 +172,32 @@ struct TextRewriter {
 
     /// `-lntu`: letters that are options, and no name.
     private func isOption(_ word: String, _ range: Range<Int>) -> Bool {
-        guard word.count < 7, word.allSatisfy(\.isLetter), scanner.byte(at: range.lowerBound - 1) == UInt8(ascii: "-")
+        guard word.count < 5, word.allSatisfy(\.isLetter), scanner.byte(at: range.lowerBound - 1) == UInt8(ascii: "-")
         else { return false }
         let before = scanner.byte(at: range.lowerBound - 2)
         return before == nil || before == 0x20 || before == 0x0A
+    }
+
+    /// `0500000A:1F90` of `/proc/net/tcp`, and `0a000005/ffffffff` of filters.
+    private func isSocket(_ word: String, _ range: Range<Int>) -> Bool {
+        guard mode == .format, word.utf8.count == 8 || word.utf8.count == 32, word.allSatisfy(\.isHexDigit) else {
+            return false
+        }
+        if scanner.byte(at: range.upperBound) == UInt8(ascii: "/"), previous == "match" {
+            return scanner.byte(at: range.upperBound + 1) == UInt8(ascii: "f")
+        }
+        guard scanner.byte(at: range.upperBound) == UInt8(ascii: ":"), scanner.byte(at: range.upperBound + 5) == 0x20
+        else { return false }
+        return (1...4).allSatisfy { hexDigit(scanner.byte(at: range.upperBound + $0) ?? 0) != nil }
+    }
+
+    /// Whether a word stands behind a dash that begins one.
+    private func isOptionName(_ range: Range<Int>) -> Bool {
+        let dash = UInt8(ascii: "-")
+        guard scanner.byte(at: range.lowerBound - 1) == dash else { return false }
+        let isLong = scanner.byte(at: range.lowerBound - 2) == dash
+        let before = scanner.byte(at: range.lowerBound - (isLong ? 3 : 2))
+        return before == nil || before == 0x20 || before == 0x0A || before == 0x09
     }
 
     /// A word at a place where only names of one sort stand; `nil` elsewhere.
@@ -164,7 +207,7 @@ struct TextRewriter {
         let isSpaced = before == nil || before == 0x20 || before == 0x0A || before == 0x09
         if before == UInt8(ascii: "@"), previous != "", isPeerOfLink { return redactor.names.device(word) }
         // `:CHAIN POLICY [0:0]` of iptables-save.
-        if before == UInt8(ascii: ":"), wordsBefore == 0 { return redactor.names.rules(word) }
+        if before == UInt8(ascii: ":"), wordsBefore == 0 { return redactor.rules(word) }
         guard isSpaced else { return nil }
         switch previous {
         case "dev", "iif", "oif", "master", "vrf", "i", "o", "in-interface", "out-interface", "physdev-in",
@@ -174,22 +217,28 @@ struct TextRewriter {
                 return redactor.names.stem(ofDevices: word)
             }
             return redactor.names.device(word)
-        case "A", "N", "P", "Chain": return isSecondWord || previous == "Chain" ? redactor.names.rules(word) : nil
+        case "A", "N", "P", "I":
+            // Counters may stand before them: `[0:0] -A FORWARD`.
+            return isDevicePlace && wordsBefore < 4 ? redactor.rules(word) : nil
+        case "Chain": return redactor.rules(word)
         case "match-set", "add-set", "del-set", "set-name", "hashlimit-name", "name", "Name":
-            return redactor.names.rules(word)
+            return redactor.rules(word)
         case "j", "g", "jump", "goto":
             guard previous.count > 1 || isDevicePlace, !RuleNames.isBuiltIn(word) else { return nil }
-            return redactor.names.known(word)
+            // Targets of extensions are written in capitals; a dump declares each chain of its own.
+            let isTarget = word.allSatisfy { $0.isUppercase || $0.isNumber }
+            return redactor.names.known(word) ?? (isTarget ? word : redactor.rules(word))
         case "comment", "log-prefix", "nflog-prefix", "string", "helper":
             guard word != "comment", beforePrevious != "m" || previous != "comment" else { return nil }
             return objectName(word, range, &redactor) ?? redactor.word(word, .comment)
-        case "create", "add": return isSecondWord ? redactor.names.rules(word) : nil
-        case "chain", "set", "map", "flowtable": return isSecondWord ? redactor.names.rules(word) : nil
+        case "create", "add": return isSecondWord ? redactor.rules(word) : nil
+        case "chain", "set", "map", "flowtable", "counter", "quota", "limit", "meter", "secmark", "synproxy":
+            return isSecondWord ? redactor.rules(word) : nil
         case "lookup", "table":
-            return RouteTables.isKnown(word) ? word : redactor.names.rules(word)
+            return RouteTables.isKnown(word) ? word : redactor.rules(word)
         default: break
         }
-        if beforePrevious == "table", isThirdWord { return redactor.names.rules(word) }
+        if beforePrevious == "table", isThirdWord { return redactor.rules(word) }
         // `2: eth0: <UP>` and `2: eth0@if7:` of ip.
         if !previous.isEmpty, previous.allSatisfy(\.isNumber), isSecondWord,
             after == UInt8(ascii: ":") || after == UInt8(ascii: "@")

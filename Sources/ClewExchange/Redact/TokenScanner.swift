@@ -6,6 +6,8 @@ struct TokenScanner {
         case address(IPAddress)
         /// With what parts its bytes: `:` or `-`.
         case mac(UInt64, separator: UInt8)
+        /// One of more than six bytes, as InfiniBand has them, and `ifconfig` of devices that it does not know.
+        case longMAC
         /// Letters, digits, `_`, and inside of it `.` and `-`.
         case word
         /// One byte.
@@ -21,6 +23,8 @@ struct TokenScanner {
     }
 
     let bytes: [UInt8]
+    /// Ports follow addresses of IPv6 without brackets, as `netstat` has them: `fd00::1:6443`.
+    var hasBarePorts = false
     private(set) var position: Int
     private let end: Int
 
@@ -35,6 +39,10 @@ struct TokenScanner {
         let start = position
         let first = bytes[start]
         if hexDigit(first) != nil || first == UInt8(ascii: ":") {
+            if let end = longMAC(at: start) {
+                position = end
+                return (.longMAC, start..<position)
+            }
             if let mac = mac(at: start) {
                 position = start + 17
                 return (.mac(mac, separator: bytes[start + 2]), start..<position)
@@ -89,6 +97,24 @@ struct TokenScanner {
         return value
     }
 
+    /// Where twelve bytes or more end that are written as those of hardware addresses are.
+    private func longMAC(at start: Int) -> Int? {
+        guard start + 35 <= end else { return nil }
+        let separator = bytes[start + 2]
+        guard separator == UInt8(ascii: ":") || separator == UInt8(ascii: "-") else { return nil }
+        var index = start
+        var count = 0
+        while index + 2 <= end, hexDigit(bytes[index]) != nil, hexDigit(bytes[index + 1]) != nil {
+            count += 1
+            index += 2
+            guard byte(at: index) == separator else { break }
+            index += 1
+        }
+        if bytes[index - 1] == separator { index -= 1 }
+        if let next = byte(at: index), Self.isWordByte(next) { return nil }
+        return count > 11 ? index : nil
+    }
+
     private func sixAddress(at start: Int) -> (IPAddress, Int)? {
         var stop = start
         var colons = 0
@@ -97,13 +123,31 @@ struct TokenScanner {
             stop += 1
         }
         guard colons > 1 else { return nil }
-        if let next = byte(at: stop), Self.isWordByte(next) { return nil }
-        for length in [stop - start, stop - start - 1] where length > 1 {
-            if let address = IPAddress(utf8: bytes[start..<start + length]), address.family == .ipv6 {
-                return (address, length)
-            }
+        // A typographic quotation mark may follow, or what joins a port.
+        if let next = byte(at: stop), Self.isWordByte(next), next < 0x80, next != UInt8(ascii: "_") { return nil }
+        if let length = lengthWithoutPort(start, stop) { return six(start, length) }
+        // Dots end a sentence, or part a port: `fd00::1.443`.
+        while stop - start > 1 {
+            if let found = six(start, stop - start) { return found }
+            stop -= 1
+            guard ":.".utf8.contains(bytes[stop]) || bytes[start..<stop].contains(UInt8(ascii: ".")) else { return nil }
         }
         return nil
+    }
+
+    private func six(_ start: Int, _ length: Int) -> (IPAddress, Int)? {
+        guard let address = IPAddress(utf8: bytes[start..<start + length]), address.family == .ipv6 else { return nil }
+        return (address, length)
+    }
+
+    /// Of an address in all its eight groups with a ninth, or where ports always follow: without what follows.
+    private func lengthWithoutPort(_ start: Int, _ stop: Int) -> Int? {
+        guard let colon = bytes[start..<stop].lastIndex(of: UInt8(ascii: ":")), colon > start else { return nil }
+        let digits = bytes[(colon + 1)..<stop]
+        guard digits.count < 6, digits.allSatisfy({ $0 &- 48 < 10 }) else { return nil }
+        let isNinth = bytes[start..<stop].count { $0 == UInt8(ascii: ":") } == 8 && bytes[colon - 1] != bytes[colon]
+        guard hasBarePorts || isNinth, six(start, colon - start) != nil else { return nil }
+        return colon - start
     }
 
     private func fourAddress(at start: Int) -> (IPAddress, Int)? {

@@ -236,7 +236,8 @@ extension ConntrackLine {
                 (part, digits, dots) = (0, 0, dots + 1)
             } else if byte &- 48 < 10, digits < 3 {
                 part = part * 10 + UInt32(byte &- 48)
-                guard part < 256 else { return nil }
+                // `2600:1f18::1` begins so too.
+                guard part < 256 else { return IPAddress(string(text, range)) }
                 digits += 1
             } else {
                 // IPv6: rarer, and read by the general parser.

@@ -41,9 +41,14 @@ package struct UnreadLine: Sendable, Hashable {
     package let reason: String
     /// What the line said is lost, and may decide where packets go: an answer that passes its place is not certain.
     package var mayDecide: Bool
+    /// Not a line, but all that a command would have printed: the file is empty, or not there.
+    package var isWholeFile: Bool
 
-    package init(_ source: SourceLine, text: String, reason: String, mayDecide: Bool = false) {
+    package init(
+        _ source: SourceLine, text: String, reason: String, mayDecide: Bool = false, isWholeFile: Bool = false
+    ) {
         self.mayDecide = mayDecide
+        self.isWholeFile = isWholeFile
         self.source = source
         self.text = text.utf8.count > 400 ? String(text.prefix(400)) + "…" : text
         self.reason = reason

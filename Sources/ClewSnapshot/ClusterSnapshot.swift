@@ -14,6 +14,8 @@ package struct ClusterSnapshot: Sendable {
     package var unread: [UnreadLine] = []
     /// What could not be collected, as the manifest says: nodes, and kinds of objects.
     package var missing: [MissingPart] = []
+    /// The nodes of rule dumps that are not in the bundle since their commands failed, by path.
+    package var lostDumps: [String: String] = [:]
     /// Who stands for the world outside.
     package var outside = OutsideAddresses.documentation
     /// Artifact paths by ``ArtifactID``.

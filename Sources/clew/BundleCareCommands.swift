@@ -55,9 +55,10 @@ struct BundleValidateCommand: ParsableCommand {
         var lines = bundle.problems.map { "\($0.path): \($0.reason)" }
         lines += snapshot.unread.map { unread in
             let line = unread.source.line > 0 ? ":\(unread.source.line)" : ""
-            return "\(bundle[unread.source.artifact]?.path ?? "bundle")\(line): \(unread.reason)"
+            let path = bundle[unread.source.artifact]?.path ?? snapshot.path(of: unread.source.artifact)
+            return "\(path)\(line): \(unread.reason)"
         }
-        lines += BundleGaps.lines(of: snapshot, in: bundle)
+        lines += BundleGaps.lines(of: snapshot)
         var output = Output()
         for line in lines { try output.write(line + "\n") }
         if lines.isEmpty { try output.write("\(bundle.name): valid, \(bundle.artifacts.count) files\n") }

@@ -12,25 +12,84 @@ import ClewSnapshot
 
 /// What a bundle lacks though every line of it was read.
 enum BundleGaps {
-    /// One line each: nodes without the files that any trace needs, and commands that failed and left nothing.
-    static func lines(of snapshot: ClusterSnapshot, in bundle: SupportBundle) -> [String] {
+    /// One line each: nodes without the files that any trace needs.
+    ///
+    /// Rules whose commands failed are among the lines that could not be read.
+    static func lines(of snapshot: ClusterSnapshot) -> [String] {
         var lines: [String] = []
         if snapshot.nodes.isEmpty { lines.append("no node's files") }
         for node in snapshot.nodes {
-            let folder = "nodes/\(node.name)/"
-            let names = Set(bundle.artifacts.filter { $0.path.hasPrefix(folder) && !$0.bytes.isEmpty }.map(stem))
-            guard !names.isEmpty else { continue }
-            for (needed, what) in [
-                (["ip-addr", "ifconfig"], "addresses (ip addr)"), (["ip-route", "route"], "routes (ip route)"),
-                (["sysctl"], "kernel parameters (sysctl)"),
-            ] where !needed.contains(where: names.contains) {
-                lines.append("node \(node.name): no \(what)")
+            if node.host.lookedForRules == false, node.host.lostRuleDumps.isEmpty {
+                lines.append("node \(node.name): no rules (iptables-save, nft list ruleset)")
             }
+            lines += needs(of: node, in: snapshot).map { "node \(node.name): no \($0.what) (\($0.command))" }
         }
         return lines
     }
 
-    private static func stem(_ artifact: Artifact) -> String { ArtifactFormat.stem(of: artifact.fileName) }
+    /// What was to be collected from nodes and was not: one entry for each node, with the first reasons that are known.
+    static func missing(in bundle: SupportBundle, of nodes: [String]) -> [MissingPart] {
+        let snapshot = ClusterSnapshot(parsing: bundle, nodeName: nil)
+        let text = bundle.artifacts.first { $0.path == "bundle.json" }?.bytes ?? []
+        let commands = BundleManifest.parse(text, artifact: ArtifactID(rawValue: 0)).value.artifacts
+        return nodes.sorted().compactMap { name in
+            guard let node = snapshot.node(named: name) else {
+                return MissingPart(what: "node \(name)", reason: "what it sent holds no file of it")
+            }
+            var parts: [String] = []
+            var reasons: [String] = []
+            if !node.host.lostRuleDumps.isEmpty || node.host.lookedForRules != true {
+                parts.append("rules")
+                reasons += node.host.lostRuleDumps.isEmpty ? ["no tool that prints them"] : node.host.lostRuleDumps
+            }
+            for need in needs(of: node, in: snapshot) {
+                parts.append(need.what)
+                reasons += reason(need.stems, name, commands).map { ["'\(need.command)': \($0)"] } ?? []
+            }
+            // Namespaces that were gone when their turn came lack everything.
+            let pods = node.pods.filter { !$0.state.lostRuleDumps.isEmpty && $0.state.links != nil }
+            if let first = pods.first {
+                parts.append("rules of \(pods.count) further namespace\(pods.count == 1 ? "" : "s")")
+                reasons += first.state.lostRuleDumps
+            }
+            guard !parts.isEmpty else { return nil }
+            let told = reasons.isEmpty ? "nothing was printed" : reasons.prefix(2).joined(separator: "; ")
+            return MissingPart(what: "node \(name), \(parts.joined(separator: ", "))", reason: told)
+        }
+    }
+
+    private struct Need {
+        var stems: [String]
+        var what: String
+        var command: String
+    }
+
+    private static let needs = [
+        Need(stems: ["ip-addr", "ifconfig"], what: "addresses", command: "ip addr"),
+        Need(stems: ["ip-route", "route"], what: "routes", command: "ip route"),
+        Need(stems: ["sysctl"], what: "kernel parameters", command: "sysctl"),
+    ]
+
+    /// What every trace needs and no file of the node itself tells.
+    private static func needs(of node: NodeSnapshot, in snapshot: ClusterSnapshot) -> [Need] {
+        let own = snapshot.inventory.filter { entry in
+            entry.node == node.name && entry.status == .read && !entry.path.split(separator: "/").contains("netns")
+        }
+        let names = Set(
+            own.compactMap { entry in
+                entry.path.split(separator: "/").last.map { ArtifactFormat.stem(of: String($0)) }
+            })
+        return needs.filter { !$0.stems.contains(where: names.contains) }
+    }
+
+    /// Why a file of a node is not there, where the manifest says.
+    private static func reason(_ stems: [String], _ node: String, _ commands: [String: ArtifactOrigin]) -> String? {
+        let origins = stems.flatMap { stem in
+            [".json", ".txt"].compactMap { commands["nodes/\(node)/\(stem)\($0)"] }
+        }
+        for origin in origins { if case .failed(let reason) = origin.end { return reason } }
+        return origins.contains { $0.end == .notInstalled } ? "not found" : nil
+    }
 }
 
 /// The clock on the wall.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClewCollector
+import ClewSnapshot
 
 #if canImport(Glibc)
     import Glibc
@@ -142,6 +143,9 @@ struct CollectRunCommand: ParsableCommand {
         var collection = Collection(
             nodes: try targets(transport), calls: calls, identifier: identifier, time: WallClock.text(started),
             tool: Clew.configuration.version)
+        collection.lacks = { bundle, nodes in
+            BundleGaps.missing(in: bundle, of: nodes).map { ($0.what, $0.reason) }
+        }
         collection.parallelism = parallel
         collection.namespace = namespace
         collection.image = image

@@ -28,6 +28,8 @@ package struct Collection: Sendable {
     /// The time of the start, RFC 3339.
     package var time: String
     package var tool: String
+    /// What the nodes of a bundle were asked for and did not tell: asked before the manifest is written.
+    package var lacks: @Sendable (SupportBundle, _ nodes: [String]) -> [(what: String, reason: String)] = { _, _ in [] }
 
     package init(nodes: Nodes, calls: NodeCalls, identifier: String, time: String, tool: String) {
         self.nodes = nodes
@@ -152,9 +154,9 @@ package struct Collection: Sendable {
             assembly.addObjects(outcome, words: object.words)
         }
         guard !assembly.artifacts.isEmpty else {
-            throw .failed(assembly.result.missing.first.map { "\($0.what): \($0.reason)" } ?? "nothing was collected")
+            throw .failed(assembly.missingParts.first.map { "\($0.what): \($0.reason)" } ?? "nothing was collected")
         }
-        return assembly.result
+        return assembly.result(lacks)
     }
 }
 
@@ -214,17 +216,29 @@ private struct CollectionAssembly {
         artifacts.append(Artifact(path: path, bytes: filtered))
     }
 
-    var result: Collection.Result {
-        var manifest = manifest
+    /// What is known to be missing.
+    var missingParts: [(what: String, reason: String)] {
         var missing = missing
         for (reason, names) in failedObjects.sorted(by: { $0.key < $1.key }) {
             let what = names.count == Kubectl.objects.count ? "" : " (\(names.joined(separator: ", ")))"
             missing.append(("API objects\(what)", reason))
         }
+        return missing
+    }
+
+    func result(
+        _ lacks: (SupportBundle, _ nodes: [String]) -> [(what: String, reason: String)]
+    ) -> Collection.Result {
+        var missing = missingParts
+        missing += lacks(bundle(manifest), nodes)
+        var manifest = manifest
         manifest.missing += missing
-        let all = artifacts + [Artifact(path: "bundle.json", bytes: manifest.bytes)]
-        return Collection.Result(
-            bundle: SupportBundle(name: "collected", artifacts: all), missing: missing, nodes: nodes)
+        return Collection.Result(bundle: bundle(manifest), missing: missing, nodes: nodes)
+    }
+
+    private func bundle(_ manifest: ManifestText) -> SupportBundle {
+        SupportBundle(
+            name: "collected", artifacts: artifacts + [Artifact(path: "bundle.json", bytes: manifest.bytes)])
     }
 }
 

@@ -98,7 +98,10 @@ final class CompiledNamespace: Sendable {
     func uncollected(_ family: AddressFamily) -> String? {
         var missing: [String] = []
         let hasRules = rules.contains { $0.ruleSet.tables.contains { $0.family.covers(family) } }
-        if !hasRules { missing.append(family == .ipv4 ? "no iptables rules" : "no ip6tables rules") }
+        // Where dumps failed the answer is unknown, and nothing is taken for granted.
+        if !hasRules, !state.lostRules.contains(family) {
+            missing.append(family == .ipv4 ? "no iptables rules" : "no ip6tables rules")
+        }
         if router.isKnown(family), !state.ruleFamilies.contains(family) {
             missing.append("only the kernel's own policy rules")
         }

@@ -12,7 +12,8 @@ struct UnreadFiles: Sendable {
         let byArtifact = Dictionary(grouping: snapshot.unread, by: \.source.artifact)
         let owners = Dictionary(
             snapshot.inventory.compactMap { entry in entry.node.map { (entry.path, $0) } },
-            uniquingKeysWith: { first, _ in first })
+            uniquingKeysWith: { first, _ in first }
+        ).merging(snapshot.lostDumps) { first, _ in first }
         var podFolders: [String: [String: String]] = [:]
         for node in snapshot.nodes {
             for pod in node.pods { podFolders[node.name, default: [:]][pod.name] = pod.pod?.description ?? pod.name }
@@ -61,6 +62,7 @@ struct UnreadFile: Sendable, Hashable {
     }
 
     var text: String {
+        if first.isWholeFile { return "\(path) is not known, and may decide: \(first.reason)" }
         let lines = count == 1 ? "a line" : "\(count) lines"
         if decides {
             return "\(lines) of \(path) could not be read, and may decide: \(first.reason)"

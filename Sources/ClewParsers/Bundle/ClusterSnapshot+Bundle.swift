@@ -13,13 +13,14 @@ extension ClusterSnapshot {
         reader.readManifests()
         reader.readObjects()
         reader.readNodes(overrideName: nodeName)
-        paths = bundle.artifacts.map(\.path)
+        paths = bundle.artifacts.map(\.path) + reader.absentPaths
         nodes = reader.nodes.sorted { $0.name < $1.name }
         objects = reader.objects.sorted()
         proxyConfigMap = reader.configMapConfiguration
         inventory = reader.inventory()
         collected = reader.collected
         missing = reader.missing
+        lostDumps = reader.lostDumps
         outside = reader.outside
         unread = reader.log.unread.sorted { $0.source < $1.source }
     }
@@ -40,6 +41,10 @@ struct BundleReader {
     private(set) var missing: [MissingPart] = []
     private(set) var outside = OutsideAddresses.documentation
     private(set) var log = ReadLog()
+    /// The nodes of dumps that are not there, by path.
+    private(set) var lostDumps: [String: String] = [:]
+    /// Of files that only a manifest names.
+    var absentPaths: [String] { source.absent.map(\.path) }
 
     init(_ bundle: SupportBundle) {
         self.bundle = bundle
@@ -115,6 +120,7 @@ struct BundleReader {
         let read = [NodeReading](concurrently: sorted.count) { reader.node(sorted[$0].key, sorted[$0].value) }
         for reading in read {
             for part in reading.logs { log.add(part, of: reading.node.name) }
+            for path in reading.lostDumps { lostDumps[path] = reading.node.name }
             nodes.append(reading.node)
         }
     }
@@ -123,6 +129,8 @@ struct BundleReader {
     private struct NodeReading: Sendable {
         var node: NodeSnapshot
         var logs: [ReadLog]
+        /// Paths.
+        var lostDumps: [String]
     }
 
     /// Joins single files of `--add`, which come from no folder that names a node, to the one they can only belong to.
@@ -186,6 +194,7 @@ struct BundleReader {
     private func node(_ name: String, _ files: BundleLayout.NodeFiles) -> NodeReading {
         let host = NamespaceAssembly(files.host, from: source)
         var logs = [host.log]
+        var lostDumps = host.lostDumps
         var node = NodeSnapshot(name: name, host: host.state)
         node.texts = files.texts.filter { !source.isEmpty($0.id) }.sorted { $0.path < $1.path }.map { file in
             NodeText(
@@ -201,12 +210,13 @@ struct BundleReader {
         for (folder, files) in files.namespaces.sorted(by: { $0.key < $1.key }) {
             let assembly = NamespaceAssembly(files, from: source)
             logs.append(assembly.log)
+            lostDumps += assembly.lostDumps
             node.pods.append(
                 PodNamespaceSnapshot(
                     name: folder, pod: podOfFolder[files.folder] ?? assembly.pod, state: assembly.state))
         }
         node.records = Self.records(node.texts)
-        return NodeReading(node: node, logs: logs)
+        return NodeReading(node: node, logs: logs, lostDumps: lostDumps)
     }
 
     /// Logs, counters and versions among the files that no parser makes values of, in the order of their paths.

@@ -13,19 +13,22 @@ struct NamespaceAssembly {
     private var saidMode: String?
     private var liveConfiguration: KubeProxyConfiguration?
     private var fileConfiguration: KubeProxyConfiguration?
-    private(set) var log = ReadLog()
+    var log = ReadLog()
 
-    private let source: ArtifactSource
-    private var ruleDumps = RuleDumps()
+    let source: ArtifactSource
+    private(set) var ruleDumps = RuleDumps()
     private var links: [Link]?
     private var addresses: [Link]?
     private var ports: [NamedBridgePort] = []
     private var routes: [Route]?
+    /// Paths of rule dumps that are not known since their commands failed.
+    var lostDumps: [String] = []
 
     init(_ files: BundleLayout.Files, from source: ArtifactSource) {
         self.source = source
         for (format, candidates) in Self.byFormat(files.files, source) { read(format, candidates) }
         finish()
+        noteLostRules(files)
     }
 
     /// Files of one format, the one to be read first: JSON before text, and what was added later before the earlier.

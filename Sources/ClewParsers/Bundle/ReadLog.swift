@@ -47,6 +47,9 @@ struct ReadLog {
 struct ArtifactSource {
     private let artifacts: [Artifact]
     private var origins: [ArtifactID: ArtifactOrigin] = [:]
+    /// What manifests say of files that are not there, by path; the identifiers follow those of the artifacts.
+    private(set) var absent: [(path: String, origin: ArtifactOrigin)] = []
+    private var absentByFolder: [String: [Int]] = [:]
 
     init(_ artifacts: [Artifact]) {
         self.artifacts = artifacts
@@ -58,14 +61,35 @@ struct ArtifactSource {
     /// Takes over what a manifest says of the files below its folder, where the reader has not said it.
     mutating func apply(_ manifest: BundleManifest, in folder: String) {
         let prefix = folder.isEmpty ? "" : folder + "/"
+        var there: Set<String> = []
         for (index, artifact) in artifacts.enumerated() where artifact.path.hasPrefix(prefix) {
             let id = ArtifactID(rawValue: UInt32(truncatingIfNeeded: index))
             let path = String(artifact.path.dropFirst(prefix.count))
+            there.formUnion([path, path + ".gz"])
             // The manifest may name a file as it was written, packed.
             if let origin = manifest.artifacts[path] ?? manifest.artifacts[path + ".gz"], origins[id] == nil {
                 origins[id] = origin
             }
         }
+        for (path, origin) in manifest.artifacts.sorted(by: { $0.key < $1.key }) where !there.contains(path) {
+            let parts = (prefix + path).split(separator: "/")
+            absentByFolder[parts.dropLast().joined(separator: "/"), default: []].append(absent.count)
+            absent.append((parts.joined(separator: "/"), origin))
+        }
+    }
+
+    /// Files that a manifest names and that are not there, directly in a folder.
+    func absent(in folder: String) -> [(id: ArtifactID, path: String, origin: ArtifactOrigin)] {
+        (absentByFolder[folder] ?? []).map { index in
+            let id = ArtifactID(rawValue: UInt32(truncatingIfNeeded: artifacts.count + index))
+            return (id, absent[index].path, absent[index].origin)
+        }
+    }
+
+    func path(_ id: ArtifactID) -> String {
+        let number = Int(id.rawValue)
+        if number < artifacts.count { return artifacts[number].path }
+        return number - artifacts.count < absent.count ? absent[number - artifacts.count].path : "?"
     }
 
     func bytes(_ id: ArtifactID) -> [UInt8] {

@@ -26,6 +26,11 @@ struct RuleDumps {
         return dumps + native.map { Self.unhookingRepetitions($0, of: dumps) }
     }
 
+    /// Whether a dump of a tool of iptables holds rules of a backend and family.
+    func has(_ family: AddressFamily, _ backends: Set<RuleBackend>) -> Bool {
+        iptables.contains { Self.family($0.ruleSet, $0.format) == family && backends.contains($0.ruleSet.backend) }
+    }
+
     /// The family of a dump's tables; where they are of both or none, that of its file's name.
     private static func family(_ ruleSet: RuleSet, _ format: ArtifactFormat) -> AddressFamily {
         let families = Set(ruleSet.tables.map(\.family))

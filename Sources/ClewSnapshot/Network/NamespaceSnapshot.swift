@@ -24,6 +24,12 @@ package struct NamespaceSnapshot: Sendable {
     package var virtualServers: [VirtualServer]?
     package var recent: [String: [RecentEntry]] = [:]
     package var ruleSets: [RuleSet] = []
+    /// Whether rules were read, or it is known that there are none; `nil` where no file and no manifest tells.
+    package var lookedForRules: Bool?
+    /// Why rules that may be there are not known: a line for each dump of which the command failed.
+    package var lostRuleDumps: [String] = []
+    /// Families of those rules.
+    package var lostRules: Set<AddressFamily> = []
     /// Data paths that are present but not modelled: eBPF programs on devices, ebtables rules, xfrm policies.
     package var unmodelled: [UnmodelledDataPath] = []
     /// Whether the place was looked at for such data paths (`tc-filter.txt`, `bpf-net.json`, `ebtables-save.txt`, `xfrm.txt`).

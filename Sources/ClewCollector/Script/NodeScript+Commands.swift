@@ -3,23 +3,60 @@ extension NodeScript {
     static let commands = #"""
         # ------------------------------------------------------------------------------------ running commands
 
-        # Opens four files that have no name any more: nothing is left behind, however this ends.
-        # Descriptors: 3 output, 4 standard error, 5 what a filter made of the output, 6 what the watcher is to know.
+        # Opens three files that have no name any more: nothing is left behind, however this ends.
+        # Descriptors: 3 output, 4 standard error, 5 what a filter made of the output; and, the first time, 6: what the
+        # watcher is to know. The folder is one that takes a MiB, else one that takes a few KiB.
         open_files() {
-            for open_folder in ${TMPDIR:+"$TMPDIR"} /tmp /var/tmp /run /dev/shm; do
-                open_base=$open_folder/.clew-$$-$1
-                # With -C the shell makes a file only where there is none: nobody's link is followed.
-                if (
-                    set -C && : >"$open_base-1" && : >"$open_base-2" && : >"$open_base-3" && : >"$open_base-4"
-                ) 2>/dev/null; then
-                    exec 3<>"$open_base-1" 4<>"$open_base-2" 5<>"$open_base-3" 6<>"$open_base-4"
+            for open_size in 1048576 16384; do
+                open_probe='                '
+                while [ ${#open_probe} -lt $open_size ]; do open_probe=$open_probe$open_probe; done
+                for open_folder in ${TMPDIR:+"$TMPDIR"} /tmp /run /dev/shm /var/tmp /run/lock; do
+                    open_base=$open_folder/.clew-$$-$1
+                    # With -C the shell makes a file only where there is none: nobody's link is followed.
+                    ( set -C && : >"$open_base-1" ) 2>/dev/null || continue
+                    if (
+                        set -C && : >"$open_base-2" && : >"$open_base-3" && : >"$open_base-4" &&
+                            printf %81s '' >|"$open_base-4" && printf %s "$open_probe" >|"$open_base-1"
+                    ) 2>/dev/null && [ "$(($(wc -c <"$open_base-1")))" = "$open_size" ]; then
+                        exec 3<>"$open_base-1" 4<>"$open_base-2" 5<>"$open_base-3"
+                        [ "$1" != 0 ] || exec 6<>"$open_base-4"
+                        OUT=/proc/$$/fd/3 ERR=/proc/$$/fd/4 ALT=/proc/$$/fd/5 JOB=/proc/$$/fd/6
+                    fi
                     rm -f "$open_base-1" "$open_base-2" "$open_base-3" "$open_base-4"
-                    OUT=/proc/$$/fd/3 ERR=/proc/$$/fd/4 ALT=/proc/$$/fd/5 JOB=/proc/$$/fd/6
-                    [ -e "$JOB" ] && return 0
-                fi
-                OUT=
+                    if [ -n "$OUT" ] && [ -e "$JOB" ]; then
+                        : >"$OUT"
+                        open_probe=
+                        return 0
+                    fi
+                    OUT=
+                done
             done
+            open_probe=
             return 1
+        }
+
+        # Whether a few KiB more could be written where the output goes. What is in ERR is lost.
+        has_room() {
+            printf %s "$ROOM" 2>/dev/null >"$ERR" && [ -s "$ERR" ]
+            room_left=$?
+            : >"$ERR"
+            return $room_left
+        }
+
+        # Tells the watcher of a process and of the time when it has to end, or 0 0.
+        #
+        # It is written over what was there, which takes no room. Where that fails all the same, the process gets a watcher
+        # of its own.
+        announce() {
+            # Waited for, as bash would tell of its end.
+            [ -z "$OWN_WATCHER" ] || { kill -s KILL "$OWN_WATCHER"; wait "$OWN_WATCHER"; } 2>/dev/null
+            OWN_WATCHER=
+            printf '%-80s\n' "$1 $2 $1 $2" 2>/dev/null 1<>"$JOB"
+            announce_pid=
+            { read -r announce_pid announce_rest; } 2>/dev/null <"$JOB"
+            if [ "$announce_pid" = "$1" ] || [ "$1" = 0 ]; then return; fi
+            watch "$1" "$2" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- &
+            OWN_WATCHER=$!
         }
 
         # Kills a process, and its group where it has one of its own.
@@ -37,11 +74,14 @@ extension NodeScript {
         }
 
         # Runs beside: ends what takes longer than it may, and what is left when the shell itself is gone.
+        # It is told of each process by announce, or of one only: PID, TIME.
         watch() {
-            watch_pid=0 watch_end=0 watch_last=0
+            watch_pid=${1:-0} watch_end=${2:-0} watch_last=0
             while sleep 1; do
-                # Empty at the moment when it is written anew.
-                { read -r watch_pid watch_end; } 2>/dev/null </proc/self/fd/6
+                # Twice the same, or it is being written at this moment.
+                if [ $# = 0 ] && { read -r watch_pid watch_end watch_pid2 watch_end2; } 2>/dev/null </proc/self/fd/6; then
+                    [ "$watch_pid $watch_end" = "$watch_pid2 $watch_end2" ] || watch_pid=0 watch_end=0
+                fi
                 : "${watch_pid:=0}" "${watch_end:=0}"
                 if has_ended "$$"; then
                     [ "$watch_pid" = 0 ] || end_process KILL "$watch_pid"
@@ -49,6 +89,7 @@ extension NodeScript {
                 fi
                 now
                 [ "$NOW" -gt $((STARTED + (LIMIT_SECONDS + 60) * 100)) ] && exit 0
+                if [ $# != 0 ] && has_ended "$watch_pid"; then exit 0; fi
                 if [ "$watch_pid" = 0 ] || [ "$NOW" -lt "$watch_end" ]; then continue; fi
                 if [ "$watch_pid" != "$watch_last" ]; then
                     watch_last=$watch_pid watch_tries=0
@@ -69,13 +110,17 @@ extension NodeScript {
                 command -v "$prepare_tool" >/dev/null 2>&1 || MISSING="$MISSING $prepare_tool"
             done
             if [ -n "$MISSING" ]; then
+                NOT_RUN='it could not be limited'
                 note "no command was run, since it could not be limited without:$MISSING"
                 return
             fi
             if ! open_files 0; then
-                note 'no command was run: there is no folder for its output that can be written to'
+                NOT_RUN='no folder takes its output'
+                note 'no command was run: there is no folder for its output that can be written to, or all are full'
                 return
             fi
+            ROOM='                '
+            while [ ${#ROOM} -lt 8192 ]; do ROOM=$ROOM$ROOM; done
             SETSID=
             command -v setsid >/dev/null 2>&1 && SETSID=setsid
             NICE=no
@@ -111,7 +156,7 @@ extension NodeScript {
         # Sets RC and ERROR where no command may be run any more.
         is_over() {
             if [ -z "$OUT" ]; then
-                RC=126 ERROR='not run: it could not be limited'
+                RC=126 ERROR="not run: $NOT_RUN"
             elif [ $((STARTED + LIMIT_SECONDS * 100 - NOW)) -lt 100 ]; then
                 RC=124 ERROR="not run: the $LIMIT_SECONDS s for this node are used up"
             elif cpu_used && [ "$CPU" -ge "$LIMIT_CPU" ]; then
@@ -140,6 +185,7 @@ extension NodeScript {
             run_end=$((NOW + LIMIT_COMMAND * 100))
             run_last=$((STARTED + LIMIT_SECONDS * 100))
             [ "$run_end" -gt "$run_last" ] && run_end=$run_last
+            : >"$ALT"
             # shellcheck disable=SC2086 # words before the command
             (
                 trap - USR1
@@ -150,13 +196,13 @@ extension NodeScript {
                 exec $SETSID $ENTER "$@"
             ) </dev/null >"$OUT" 2>"$ERR" 3>&- 4>&- 5>&- 6>&- &
             run_pid=$! RUNNING=yes
-            printf '%s %s\n' "$run_pid" "$run_end" >"$JOB"
+            announce "$run_pid" "$run_end"
             STUCK=0
             [ -z "$CHILD_SIGNALS_BLOCKED" ] || poll
             [ "$STUCK" = 1 ] || wait "$run_pid" 2>/dev/null
             RC=$?
             RUNNING=no
-            printf '0 0\n' >"$JOB"
+            announce 0 0
             now
             TOOK=$((NOW - run_started))
             run_outcome "$1"
@@ -197,7 +243,16 @@ extension NodeScript {
             elif [ "$RC" = 137 ] || [ "$RC" = 152 ]; then
                 ERROR="clew: ended, after $LIMIT_COMMAND_CPU s of processor time or by somebody${ERROR:+$NEWLINE$ERROR}"
             fi
+            has_room || ran_out
             return 0
+        }
+
+        # The folder is full: what was printed may not be all, and an end without an error means nothing.
+        ran_out() {
+            ERROR="clew: cut off: the folder for its output is full${ERROR:+$NEWLINE$ERROR}"
+            [ "$RC" != 0 ] || RC=153
+            [ "$FULL" = yes ] || note 'the folder for the output of commands was full: some of it is cut off'
+            FULL=yes
         }
 
         # Sets SIZE: how many bytes are in OUT.
@@ -224,6 +279,7 @@ extension NodeScript {
             if "$@" <"$OUT" >"$ALT" 2>/dev/null; then
                 filter_swap=$OUT OUT=$ALT ALT=$filter_swap
                 measure
+                has_room || ran_out
             else
                 SIZE=0 RC=126 ERROR="clew: not kept, since '$1' failed on it"
             fi

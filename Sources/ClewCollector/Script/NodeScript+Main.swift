@@ -14,6 +14,7 @@ extension NodeScript {
             if [ -n "${WATCHER-}" ]; then
                 [ -n "${run_pid-}" ] && [ "${RUNNING-}" = yes ] && end_process KILL "$run_pid"
                 kill -s KILL "$WATCHER" 2>/dev/null
+                [ -z "${OWN_WATCHER-}" ] || kill -s KILL "$OWN_WATCHER" 2>/dev/null
             fi
         }
 
@@ -117,6 +118,7 @@ extension NodeScript {
             export PATH
             STOPPED=' ' TOTAL=0 FILES=0 RECORDS=0 SERIAL=0 ARTIFACTS='' RECENT='' COMMA='' NOTES='' NOTES_COMMA=''
             NAMESPACES='' NAMESPACES_COMMA='' MISSING='' LENDERS='' IN='' P=/proc/self ENTER='' NICE=no
+            NOT_RUN='' FULL=no OWN_WATCHER=''
             now
             STARTED=$NOW
             introduce

@@ -13,10 +13,18 @@ extension ForeignImport {
             notUnderstood.append(
                 "\(artifact.path): \(linesInFront) \(linesInFront == 1 ? "line" : "lines") before the first prompt")
         }
+        // Objects first: they tell where pods run.
+        let objects = sections.map(Self.objects)
+        for (section, objects) in zip(sections, objects) {
+            guard let objects else { continue }
+            let stem = Self.withoutEndings(artifact.path.split(separator: "/").joined(separator: "-"))
+            take(
+                objects, from: "\(artifact.path): \(section.command)", to: "cluster/\(stem).\(objects.form.rawValue)")
+        }
         var shells = PasteShells()
-        for section in sections {
+        for (section, objects) in zip(sections, objects) {
             shells.reach(section)
-            take(section, of: artifact.path, node: node, in: shells)
+            if objects == nil { take(section, of: artifact.path, node: node, in: shells) }
             shells.run(section)
         }
         return true
@@ -67,9 +75,7 @@ extension ForeignImport {
 
     /// Kubectl reaches pods on all nodes: objects tell on which one, else the user says that there is only one.
     private mutating func folder(ofPod name: String, in namespace: String?) -> Result<String, Unplaced> {
-        let all = pods ?? Self.pods(in: files)
-        pods = all
-        let named = all.filter { $0.name.name == name }
+        let named = knownPods().filter { $0.name.name == name }
         let inNamespace = named.filter { $0.name.namespace == namespace ?? "default" }
         let found = namespace == nil && named.count == 1 ? named : inNamespace
         if found.count == 1, let node = found[0].nodeName, Self.isPlain(node) {
@@ -79,13 +85,5 @@ extension ForeignImport {
             return .failure(Unplaced(reason: "on which node the pod \(name) runs is not known"))
         }
         return .success("nodes/\(nodeName)/netns/\(name)/")
-    }
-
-    /// The pods of all objects among the files.
-    static func pods(in artifacts: [Artifact]) -> [Pod] {
-        artifacts.filter(isObject).flatMap { artifact in
-            let isYAML = !artifact.path.lowercased().hasSuffix(".json")
-            return KubernetesParser.parse(artifact.bytes, artifact: .init(rawValue: 0), isYAML: isYAML).objects.pods
-        }
     }
 }

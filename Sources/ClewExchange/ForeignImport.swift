@@ -30,12 +30,16 @@ package struct ForeignImport: Sendable {
     /// In the order in which they were found.
     private var paths: [String] = []
     let nodeName: String?
-    /// Where pods run, as objects among the files tell.
+    /// The pods of all objects, once they were asked for.
     var pods: [Pod]?
     let files: [Artifact]
+    var objectFiles: [Artifact] = []
     private var hostName: String?
     private var nodeFolders: Set<String> = []
     private var nodesOfBugtool: [String: String] = [:]
+    private var fileNodes: FileNodes
+    /// By path: the command that a file beside it names.
+    private let commands: [String: String]
     /// Folders with a whole dump of the rules, by its tool: listings of single tables beside it say no more.
     private var foldersOfDumps: Set<String> = []
     private var listedTables: Set<String> = []
@@ -47,6 +51,8 @@ package struct ForeignImport: Sendable {
         files = texts
         hostName = Self.hostName(in: texts)
         nodeFolders = Self.nodeFolders(in: texts)
+        fileNodes = FileNodes(texts, known: nodeFolders)
+        commands = ForeignLayouts.namedCommands(texts)
         nodesOfBugtool = ForeignLayouts.nodesOfBugtool(texts) { Self.isObject($0) }
         for artifact in texts where artifact.bytes.contains(UInt8(ascii: "*")) {
             for tool in ["iptables", "ip6tables"] where artifact.fileName.hasPrefix(tool + "-save") {
@@ -54,14 +60,20 @@ package struct ForeignImport: Sendable {
             }
         }
         for artifact in texts { take(artifact, of: bundle) }
+        for problem in bundle.problems { notUnderstood.append("\(problem.path): \(problem.reason)") }
     }
 
     /// The bundle: files at the places that ``mappings`` tells.
     package func bundle(named name: String) -> SupportBundle {
         let artifacts = paths.map { path in
-            Artifact(path: path, bytes: (pieces[path] ?? []).flatMap(\.bytes))
+            Artifact(path: path, bytes: bytes(at: path))
         }
         return SupportBundle(name: name, artifacts: artifacts)
+    }
+
+    private func bytes(at path: String) -> [UInt8] {
+        let all = pieces[path] ?? []
+        return all.count == 1 ? all[0].bytes : all.flatMap(\.bytes)
     }
 
     // MARK: - What it is
@@ -69,13 +81,16 @@ package struct ForeignImport: Sendable {
     private mutating func take(_ artifact: Artifact, of bundle: SupportBundle) {
         let parts = artifact.path.split(separator: "/").map(String.init)
         guard let name = parts.last else { return }
+        if parts.first == "cluster", let objects = ObjectText.objects(in: artifact) {
+            return take(objects, from: artifact.path, to: artifact.path)
+        }
         if parts.first == "nodes" || parts.first == "cluster" {
             return add(artifact.path, artifact.bytes, from: artifact.path, .isAlreadyThere)
         }
-        if Self.isObject(artifact) {
-            if Self.holdsSecrets(artifact) { return notUnderstood.append("\(artifact.path): Secrets are not taken") }
-            return add("cluster/" + parts.joined(separator: "-"), artifact.bytes, from: artifact.path, .object)
+        if ForeignLayouts.isAboutCommand(artifact) {
+            return notUnderstood.append("\(artifact.path): says which command was run, not what it printed")
         }
+        if let objects = ObjectText.objects(in: artifact) { return take(objects, from: artifact.path) }
         if ["hostname", "hostname.txt"].contains(name) { return }
         // Line ends of Windows, and what `script` records of a session.
         var artifact = artifact
@@ -83,12 +98,12 @@ package struct ForeignImport: Sendable {
         guard !artifact.bytes.isEmpty, !artifact.bytes.prefix(512).contains(0), !isOfFileSystem(parts) else {
             return notUnderstood.append(artifact.path)
         }
-        let node = node(for: parts, in: bundle)
-        if takeLayout(artifact, node: node) { return }
+        let node = nodeName ?? fileNodes.node(of: artifact.path) ?? node(for: parts, in: bundle)
+        if takeCommand(artifact, node: node) || takeLayout(artifact, node: node) { return }
         if PasteSplitter.beginsWithPrompt(artifact.bytes), takePaste(artifact, node: node) { return }
-        if let found = place(of: name, artifact.bytes) {
+        if let found = place(of: fileNodes.name(of: artifact.path) ?? name, artifact.bytes) {
             let bytes = found.answer?.content(artifact.bytes) ?? artifact.bytes
-            let parts = found.answer?.parts ?? []
+            let parts = found.answer?.parts ?? Self.parts(of: bytes, named: found.path)
             // Keys that were asked for one after the other.
             let joins = found.answer == nil && found.path == "sysctl.txt"
             return add(
@@ -96,6 +111,12 @@ package struct ForeignImport: Sendable {
         }
         if takePaste(artifact, node: node) { return }
         notUnderstood.append(artifact.path)
+    }
+
+    /// How much a file holds of which the command is not known: routes of one table name none.
+    private static func parts(of bytes: [UInt8], named name: String) -> [String] {
+        let isRoutes = ["ip-route", "ip-6-route"].contains(ArtifactFormat.stem(of: name))
+        return isRoutes && !String(decoding: bytes, as: UTF8.self).contains("table") ? ["main"] : []
     }
 
     /// A copy of the machine's own files: what is configured, not what is.
@@ -114,15 +135,15 @@ package struct ForeignImport: Sendable {
         return (head + tail).contains("apiVersion") && (head + tail).contains("kind")
     }
 
-    private static func holdsSecrets(_ artifact: Artifact) -> Bool {
-        let head = String(decoding: artifact.bytes.prefix(1 << 12), as: UTF8.self)
-        let tail = String(decoding: artifact.bytes.suffix(1 << 10), as: UTF8.self)
-        return [head, tail].contains { text in
-            text.split(whereSeparator: \.isNewline).contains { line in
-                let plain = line.filter { !" \",".contains($0) }
-                return plain == "kind:Secret" || plain == "kind:SecretList"
-            }
-        }
+    /// Takes a file of which another one tells the command.
+    private mutating func takeCommand(_ artifact: Artifact, node: String) -> Bool {
+        guard let command = commands[artifact.path], let answer = CommandGuess.answer(to: command),
+            answer.place == ShellCommand.Place(), isPlausible(artifact.bytes)
+        else { return false }
+        add(
+            "nodes/\(node)/\(answer.file)", answer.content(artifact.bytes), from: artifact.path, .layout,
+            parts: answer.parts)
+        return true
     }
 
     /// Takes a file of a tool whose layout is known.
@@ -263,6 +284,8 @@ package struct ForeignImport: Sendable {
         mappings.append(Mapping(from: from, to: path, reason: reason))
     }
 
+    func isTaken(_ path: String) -> Bool { pieces[path] != nil }
+
     /// Files of which several answers, one behind the other, are one.
     private static func canJoin(_ path: String) -> Bool {
         guard path.hasSuffix(".txt") else { return false }
@@ -325,7 +348,7 @@ package struct ForeignImport: Sendable {
             }
     }
 
-    private static func withoutEndings(_ name: String) -> String {
+    static func withoutEndings(_ name: String) -> String {
         var name = name
         for ending in [".tar", ".gz", ".tgz", ".zst", ".txt"] where name.hasSuffix(ending) {
             name.removeLast(ending.count)

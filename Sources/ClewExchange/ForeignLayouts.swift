@@ -46,6 +46,37 @@ enum ForeignLayouts {
         command == "conntrack -S" ? "conntrack-stats-1.txt" : nil
     }
 
+    /// A file `NAME-info.json` that a host collector of troubleshoot writes beside the output, `NAME.txt`.
+    static func isAboutCommand(_ artifact: Artifact) -> Bool {
+        guard artifact.path.hasSuffix("-info.json"), artifact.bytes.count < 1 << 20 else { return false }
+        let text = String(decoding: artifact.bytes, as: UTF8.self).drop(while: \.isWhitespace)
+        return text.hasPrefix("{") && text.contains("\"command\"")
+    }
+
+    /// By path of an output: the command that the file beside it names.
+    static func namedCommands(_ artifacts: [Artifact]) -> [String: String] {
+        var commands: [String: String] = [:]
+        for artifact in artifacts where isAboutCommand(artifact) {
+            var reader = JSONReader(artifact.bytes)
+            var command: String?
+            do throws(JSONError) {
+                try reader.beginObject()
+                while let key = try reader.nextKey() {
+                    let isWanted = reader.isEqual(key, "command")
+                    if isWanted, reader.peek() == .string {
+                        command = try reader.string()
+                    } else {
+                        try reader.skipValue()
+                    }
+                }
+            } catch {
+                continue
+            }
+            if let command { commands[artifact.path.dropLast("-info.json".count) + ".txt"] = command }
+        }
+        return commands
+    }
+
     /// Halves of one answer, to be put together.
     static let halves: Set<String> = ["ipv4_addr", "ipv6_addr"]
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClewBundle
 import ClewCollector
+import ClewExchange
 import ClewSnapshot
 
 /// Where an archive is written to.
@@ -73,7 +74,8 @@ struct BundleMergeCommand: ParsableCommand {
         commandName: "merge",
         abstract: "Joins bundles, such as one of each node, to one archive.",
         discussion: """
-            Of a node that two bundles hold, the one named last is taken whole; standard error says so.
+            Of a node that two bundles hold, the one named last is taken whole; standard error says so. \
+            Secrets among API objects are left out.
 
             EXAMPLES:
               clew bundle merge worker-a.tar worker-b.tar objects.tar -o cluster.tar.gz
@@ -87,8 +89,9 @@ struct BundleMergeCommand: ParsableCommand {
         _ = try archive.packing(of: path)
         let read = try bundles.map { (name) throws(CommandFailure) in try BundleCare.read(name) }
         let (bundle, replaced) = BundleParts.merged(read, tool: Clew.configuration.version)
-        for line in replaced { Output.error("left out \(line)") }
-        try archive.write(bundle, to: path)
+        let (clean, secrets) = SecretFilter.filtered(bundle)
+        for line in replaced + secrets { Output.error("left out \(line)") }
+        try archive.write(clean, to: path)
     }
 }
 

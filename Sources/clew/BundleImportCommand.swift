@@ -31,10 +31,16 @@ struct BundleImportCommand: ParsableCommand {
         }
         let foreign = try BundleCare.read(source)
         let imported = ForeignImport(foreign, nodeName: nodeName)
-        guard !imported.mappings.isEmpty else { throw CommandFailure("\(source): nothing in it is understood") }
+        guard !imported.mappings.isEmpty else {
+            for line in Self.gathered(imported.notUnderstood) {
+                Output.error("not understood: \(Self.printable(line))")
+            }
+            throw CommandFailure("\(source): nothing in it is understood")
+        }
         // On standard output the archive itself goes.
         var lines = imported.mappings.map { "\($0.to) ← \($0.from) (\($0.reason.rawValue))" }
         lines += Self.gathered(imported.notUnderstood).map { "not understood: \($0)" }
+        lines = lines.map(Self.printable)
         if path == "-" {
             for line in lines { Output.error(line) }
         } else {
@@ -45,15 +51,32 @@ struct BundleImportCommand: ParsableCommand {
         try archive.write(imported.bundle(named: source), to: path)
     }
 
+    /// A line without what a terminal would obey: names of files may hold anything.
+    private static func printable(_ line: String) -> String {
+        var result = ""
+        for scalar in line.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     /// The paths, with those of a large folder as one line: a report may hold hundreds of a machine's own files.
-    private static func gathered(_ paths: [String]) -> [String] {
-        let folder: (String) -> Substring = { $0.prefix { $0 != "/" } }
-        let counts = Dictionary(grouping: paths.filter { $0.contains("/") }, by: folder).mapValues(\.count)
-        var told: Set<Substring> = []
-        return paths.compactMap { path in
-            let top = folder(path)
-            guard let count = counts[top], count > 20, path.contains("/"), !path.contains(": ") else { return path }
-            return told.insert(top).inserted ? "\(count) files in \(top)/" : nil
+    private static func gathered(_ lines: [String]) -> [String] {
+        /// The folder at the top, and why what is in it was left out.
+        func group(_ line: String) -> String? {
+            guard let slash = line.firstIndex(of: "/") else { return nil }
+            let reason = line.split(separator: ": ", maxSplits: 1).dropFirst().first.map { ": \($0)" } ?? ""
+            return line[..<slash].contains(": ") ? nil : "\(line[...slash])\(reason)"
+        }
+        let counts = Dictionary(grouping: lines.compactMap(group)) { $0 }.mapValues(\.count)
+        var told: Set<String> = []
+        return lines.compactMap { line in
+            guard let group = group(line), let count = counts[group], count > 20 else { return line }
+            return told.insert(group).inserted ? "\(count) files in \(group)" : nil
         }
     }
 }

@@ -1,7 +1,7 @@
 import ClewBundle
 import Testing
 
-@testable import ClewExchange
+import ClewExchange
 
 @Suite("Import of texts from a terminal")
 struct ImportPasteTests {

@@ -178,6 +178,8 @@ struct NodeScriptTests {
         for (options, message) in [
             (["--nodes", "x"], "unknown option --nodes"), (["--gap"], "--gap needs a value"),
             (["--gap", "1s"], "--gap needs a number"), (["--netns", "some"], "--netns some is not"),
+            (["--deadline", "0"], "--deadline needs a number above 0"),
+            (["--timeout", "00"], "--timeout needs a number above 0"),
         ] {
             let output = folder.path + "/out"
             let result = try ScriptRun.start(shell + ["-s", "--"] + options, in: folder, output: output)

@@ -38,6 +38,12 @@ extension NodeScript {
             while :; do case $NUMBER in 0?*) NUMBER=${NUMBER#0} ;; *) break ;; esac; done
         }
 
+        # The same, of what no run can do without.
+        some() {
+            number "$1" "$2"
+            [ "$NUMBER" != 0 ] || usage "$1 needs a number above 0"
+        }
+
         options() {
             while [ $# -gt 0 ]; do
                 [ $# -ge 2 ] || usage "$1 needs a value"
@@ -51,11 +57,11 @@ extension NodeScript {
                     *) usage "--netns $2 is not all, none or NAME=PATH" ;;
                     esac ;;
                 --gap) number "$1" "$2" && SAMPLE_GAP=$NUMBER ;;
-                --timeout) number "$1" "$2" && LIMIT_COMMAND=$NUMBER ;;
-                --deadline) number "$1" "$2" && LIMIT_SECONDS=$NUMBER ;;
-                --cpu) number "$1" "$2" && LIMIT_CPU=$NUMBER ;;
-                --max-file) number "$1" "$2" && LIMIT_FILE=$((NUMBER * 1048576)) ;;
-                --max-total) number "$1" "$2" && LIMIT_TOTAL=$((NUMBER * 1048576)) ;;
+                --timeout) some "$1" "$2" && LIMIT_COMMAND=$NUMBER ;;
+                --deadline) some "$1" "$2" && LIMIT_SECONDS=$NUMBER ;;
+                --cpu) some "$1" "$2" && LIMIT_CPU=$NUMBER ;;
+                --max-file) some "$1" "$2" && LIMIT_FILE=$((NUMBER * 1048576)) ;;
+                --max-total) some "$1" "$2" && LIMIT_TOTAL=$((NUMBER * 1048576)) ;;
                 --path) TOOLS=$2 ;;
                 *) usage "unknown option $1" ;;
                 esac

@@ -35,6 +35,7 @@ struct ArchiveOptions: ParsableArguments {
         guard force || !FilePath.exists(path) else {
             throw CommandFailure("\(path) is there already (--force replaces it)")
         }
+        try FilePath.checkPlace(of: path)
         return packing
     }
 }

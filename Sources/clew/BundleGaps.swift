@@ -112,6 +112,19 @@ enum WallClock {
 enum FilePath {
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// Refuses a file that cannot be written, before anything is done for it.
+    static func checkPlace(of path: String) throws(CommandFailure) {
+        if let folder = opendir(path) {
+            closedir(folder)
+            throw CommandFailure("cannot write \(path): it is a folder")
+        }
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+        // With the dot, what is no folder is refused too.
+        guard access(folder + ".", W_OK | X_OK) == 0 else {
+            throw CommandFailure("cannot write \(path): \(folder): \(String(cString: strerror(errno)))")
+        }
+    }
+
     /// Makes a folder where there is none; those above it have to be there.
     static func makeFolder(_ path: String) throws(CommandFailure) {
         guard mkdir(path, 0o777) != 0, errno != EEXIST else { return }

@@ -81,7 +81,7 @@ struct CollectRunCommand: ParsableCommand {
             "kubectl-debug, daemonset, ssh[:USER@], docker, podman, nerdctl or local.", valueName: "way"))
     var via: String = "kubectl-debug"
 
-    @Option(help: "all, NAME[=ADDRESS],…, or a label selector (key=value with --selector).") var nodes: String = "all"
+    @Option(help: "all, or NAME[=ADDRESS],…; with --via local what this machine is called.") var nodes: String = "all"
     @Option(name: .shortAndLong, help: "Only nodes with these labels.") var selector: String?
     @OptionGroup var archive: ArchiveOptions
 
@@ -110,6 +110,7 @@ struct CollectRunCommand: ParsableCommand {
         let collection = try collection(started: started)
         let path = archive.output ?? "clew-\(WallClock.text(started).filter { $0 != ":" && $0 != "-" }).tar.gz"
         _ = try archive.packing(of: path)
+        try checkRedaction()
         let secret = redact ? try redaction.secret() : []
         var progress = CollectProgress()
         var result: Collection.Result
@@ -126,6 +127,15 @@ struct CollectRunCommand: ParsableCommand {
         if redact { result.bundle = try redaction.redact(result.bundle, key: secret, besides: path).bundle }
         try archive.write(result.bundle, to: path)
         return result
+    }
+
+    /// Whoever names one of these files does not want the names of the cluster in the archive.
+    private func checkRedaction() throws(CommandFailure) {
+        for (option, file) in [("--mapping", redaction.mapping), ("--key", redaction.key)] {
+            guard let file else { continue }
+            guard redact else { throw CommandFailure("\(option) replaces nothing without --redact") }
+            if option == "--mapping" || !FilePath.exists(file) { try FilePath.checkPlace(of: file) }
+        }
     }
 
     private func collection(started: Int) throws(CommandFailure) -> Collection {
@@ -173,6 +183,12 @@ struct CollectRunCommand: ParsableCommand {
         if transport == .local {
             guard nodes == "all" || !nodes.contains(",") else {
                 throw CommandFailure("--via local collects from one node: this machine")
+            }
+            guard selector == nil else {
+                throw CommandFailure("--via local asks this machine, whatever its labels: leave --selector out")
+            }
+            guard !nodes.contains("=") else {
+                throw CommandFailure("--via local needs no address: --nodes NAME says what this machine is called")
             }
             guard let target = NodeTarget(nodes == "all" ? Self.hostName : nodes) else {
                 throw CommandFailure("'\(nodes)' is not a node's name")

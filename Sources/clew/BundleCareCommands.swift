@@ -2,6 +2,7 @@ import ArgumentParser
 import ClewBundle
 import ClewCollector
 import ClewExchange
+import ClewReports
 import ClewSnapshot
 
 /// Where an archive is written to.
@@ -62,8 +63,12 @@ struct BundleValidateCommand: ParsableCommand {
         }
         lines += BundleGaps.lines(of: snapshot)
         var output = Output()
-        for line in lines { try output.write(line + "\n") }
-        if lines.isEmpty { try output.write("\(bundle.name): valid, \(bundle.artifacts.count) files\n") }
+        let style = Terminal.style(.never)
+        for line in lines { try output.write(style.clean(line) + "\n") }
+        let count = bundle.artifacts.count
+        if lines.isEmpty {
+            try output.write(style.clean("\(bundle.name): valid, \(count) \(count == 1 ? "file" : "files")") + "\n")
+        }
         try output.flush()
         if !lines.isEmpty { throw ExitCode(1) }
     }
@@ -127,7 +132,7 @@ struct BundleSplitCommand: ParsableCommand {
         archive.output = nil
         archive.force = force
         let folder = into.count > 1 && into.hasSuffix("/") ? String(into.dropLast()) : into
-        let paths = parts.map { "\(folder)/\($0.node).\(ending.rawValue)" }
+        let paths = BundleParts.fileNames(of: parts.map(\.node)).map { "\(folder)/\($0).\(ending.rawValue)" }
         try FilePath.makeFolder(folder)
         for path in paths { _ = try archive.packing(of: path) }
         for (part, path) in zip(parts, paths) { try archive.write(part.bundle, to: path) }

@@ -9,6 +9,11 @@ struct BundleCommand: ParsableCommand {
         discussion: """
             EXAMPLES:
               clew bundle show bundle.tar.gz
+              clew bundle validate bundle.tar.gz
+              clew bundle merge worker-a.tar worker-b.tar objects.tar -o cluster.tar.gz
+              clew bundle split cluster.tar.gz --into nodes/
+              clew bundle import sosreport-worker-a.tar.gz -o worker-a.tar.gz
+              clew bundle redact cluster.tar.gz shown.tar.gz
             """,
         subcommands: [
             BundleShowCommand.self, BundleValidateCommand.self, BundleMergeCommand.self, BundleSplitCommand.self,
@@ -40,8 +45,9 @@ struct BundleShowCommand: ParsableCommand {
         var output = Output()
         switch self.output {
         case .text:
-            try output.write(report.text(style: Terminal.style(color)))
-            try output.write(BundleSizes.lines(of: bundle).map { $0 + "\n" }.joined())
+            let style = Terminal.style(color)
+            try output.write(report.text(style: style))
+            try output.write(BundleSizes.lines(of: bundle).map { style.clean($0) + "\n" }.joined())
         case .json: try output.write(report.json + "\n")
         }
         try output.flush()

@@ -5,6 +5,12 @@ import Testing
 
 @Suite("Writing archives")
 struct WriterTests {
+    @Test("Archives of nodes have names that neither a terminal nor a shell obeys, and no two the same")
+    func fileNames() {
+        let names = BundleParts.fileNames(of: ["a", "b\u{1B}[2J", "b_[2J", ".x", "-y", "ü z", "..", "A"])
+        #expect(names == ["a", "b__2J", "b__2J~2", "_x", "_y", "__z", "_.", "A"])
+    }
+
     @Test(
         "What is written is read again, byte for byte, whatever the packing", arguments: ["tar", "tar.gz", "tar.zst"])
     func roundTrip(ending: String) throws {

@@ -47,6 +47,29 @@ package enum BundleParts {
         }
     }
 
+    /// A file's name for each node: its own, with `_` for what a terminal or a shell would obey; all are different.
+    package static func fileNames(of nodes: [String]) -> [String] {
+        var taken: Set<String> = []
+        return nodes.map { node in
+            let safe = node.unicodeScalars.map { isSafe($0) ? Character($0) : "_" }
+            let name = safe.first == "." || safe.first == "-" ? "_" + String(safe.dropFirst()) : String(safe)
+            var number = 2
+            var result = name
+            while !taken.insert(result).inserted {
+                result = "\(name)~\(number)"
+                number += 1
+            }
+            return result
+        }
+    }
+
+    private static func isSafe(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-", "@", "+", ":", "=", ",", "~": true
+        default: false
+        }
+    }
+
     private static let manifestPath = "bundle.json"
 
     /// The node whose file it is, by the path alone.

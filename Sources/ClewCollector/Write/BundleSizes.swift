@@ -15,10 +15,10 @@ package enum BundleSizes {
             if !artifact.bytes.isEmpty, !seen.insert(artifact.bytes).inserted { repeated += artifact.bytes.count }
         }
         let once = repeated > 0 ? ", \(readableSize(repeated)) of it in files that repeat others" : ""
-        var lines = ["", "size: \(readableSize(total)) in \(bundle.artifacts.count) files\(once)"]
+        let files = counted(bundle.artifacts.count)
+        var lines = ["", "size: \(readableSize(total)) in \(files)\(once)"]
         for (group, size) in groups.sorted(by: { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }).prefix(12) {
-            lines.append(
-                "  \(group): \(readableSize(size.bytes)) in \(size.files) \(size.files == 1 ? "file" : "files")")
+            lines.append("  \(group): \(readableSize(size.bytes)) in \(counted(size.files))")
         }
         if groups.count > 12 { lines.append("  and \(groups.count - 12) smaller ones") }
         let largest = bundle.artifacts.sorted { ($1.bytes.count, $0.path) < ($0.bytes.count, $1.path) }
@@ -27,4 +27,6 @@ package enum BundleSizes {
         }
         return lines
     }
+
+    private static func counted(_ files: Int) -> String { "\(files) \(files == 1 ? "file" : "files")" }
 }

@@ -8,6 +8,8 @@ package struct ManifestText: Sendable {
     package var tool: String
     /// What could not be collected, and why, in the order it was told.
     package var missing: [(what: String, reason: String)] = []
+    /// The same, of the manifests that were joined, as it was written.
+    private var passedOn: [String] = []
     /// Who stands for the world outside in redacted bundles, as it was written.
     private var outside: ArraySlice<UInt8>?
     private var sections: [String: [(key: String, value: ArraySlice<UInt8>)]] = [:]
@@ -38,9 +40,11 @@ package struct ManifestText: Sendable {
         for element in JSONSlices.elements(value) ?? [] {
             let members = JSONSlices.members(element) ?? []
             func text(_ key: String) -> String {
-                String(decoding: members.first { $0.key == key }?.value.dropFirst().dropLast() ?? [], as: UTF8.self)
+                String(decoding: members.first { $0.key == key }?.value ?? Array("\"\"".utf8)[...], as: UTF8.self)
             }
-            missing.append((text("what"), text("reason")))
+            let entry = "\n    {\"what\": \(text("what")), \"reason\": \(text("reason"))}"
+            // Parts of one bundle all tell it.
+            if !passedOn.contains(entry) { passedOn.append(entry) }
         }
     }
 
@@ -62,8 +66,9 @@ package struct ManifestText: Sendable {
         var text = "{\n  \"formatVersion\": 1,\n"
         if let collected { text += "  \"collected\": \"\(collected)\",\n" }
         text += "  \"tool\": \(quoted(tool))"
-        if !missing.isEmpty {
-            let entries = missing.map { "\n    {\"what\": \(quoted($0.what)), \"reason\": \(quoted($0.reason))}" }
+        let entries =
+            passedOn + missing.map { "\n    {\"what\": \(quoted($0.what)), \"reason\": \(quoted($0.reason))}" }
+        if !entries.isEmpty {
             text += ",\n  \"missing\": [" + entries.joined(separator: ",") + "\n  ]"
         }
         var result = Array(text.utf8)

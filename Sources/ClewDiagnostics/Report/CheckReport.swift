@@ -40,6 +40,8 @@ package struct CheckReport: Sendable {
     package var reasons: [Untold]
     package var nodes: Int
     package var services: Int
+    /// Whether something could not be collected, as the bundle says.
+    package var lacksParts: Bool
     /// What `--from` and `--to` ask for.
     package var asked: [AskedConnection] = []
 
@@ -51,6 +53,7 @@ package struct CheckReport: Sendable {
         failing = run.failing
         nodes = context.snapshot.nodes.count
         services = context.snapshot.objects.services.count
+        lacksParts = !context.snapshot.missing.isEmpty
         self.asked = asked
         untold =
             asked.isEmpty
@@ -90,5 +93,5 @@ package struct CheckReport: Sendable {
     }
 
     /// Whether a part of the answer is missing: connections that cannot be told, or none that could be walked.
-    package var isIncomplete: Bool { untold > 0 || walked == 0 && (services > 0 || nodes == 0) }
+    package var isIncomplete: Bool { untold > 0 || walked == 0 && (services > 0 || nodes == 0 || lacksParts) }
 }

@@ -41,7 +41,7 @@ package struct TextStyle: Sendable, Hashable {
     var question: String { "?" }
 
     /// Makes a text fit for plain terminals and logs: no control characters, and ASCII arrows where asked.
-    func clean(_ text: String) -> String {
+    package func clean(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -13,23 +13,28 @@ final class SpoolFile: Sendable {
     let descriptor: CInt
 
     init() throws(WriteError) {
-        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var name = Array("\(folder.isEmpty ? "/tmp" : folder)/.clew-XXXXXX".utf8CString)
+        let folder = Self.folder
+        var name = Array("\(folder)/.clew-XXXXXX".utf8CString)
         descriptor = name.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return -1 }
             let opened = mkstemp(base)
             if opened >= 0 { unlink(base) }
             return opened
         }
-        guard descriptor >= 0 else { throw .system("cannot make a work file in \(folder)") }
+        guard descriptor >= 0 else { throw .system("cannot make a work file in \(folder) (TMPDIR names another)") }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
+    private static var folder: String {
+        let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        return named.isEmpty ? "/tmp" : named
     }
 
     /// A file that holds these bytes, at its start.
     convenience init(_ bytes: [UInt8]) throws(WriteError) {
         try self.init()
         guard writeAll(bytes[...], to: descriptor), lseek(descriptor, 0, SEEK_SET) == 0 else {
-            throw .system("cannot write a work file")
+            throw .system("cannot write a work file in \(Self.folder) (TMPDIR names another)")
         }
     }
 

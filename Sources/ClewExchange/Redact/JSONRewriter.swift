@@ -275,6 +275,7 @@ struct JSONRewriter {
         case "name" where place.parent == "ports", "portName": return redactor.names.port(text)
         case "targetPort": return NamePseudonyms.isNumber(text) ? text : redactor.names.port(text)
         case "apiVersion", "appProtocol": return LabelNames.group(text, &redactor)
+        case "kind" where LabelNames.kinds.contains(text): return text
         case "kind" where text.first?.isUppercase == true && !LabelNames.kinds.contains(text):
             return redactor.names.name(text)
         case "providerID": return LabelNames.provider(text, &redactor)

@@ -164,7 +164,8 @@ enum LabelNames {
     static let fieldValues: Set<String> = [
         "linux", "windows", "amd64", "arm64", "arm", "s390x", "ppc64le", "v1", "systemd", "cgroupfs", "userspace",
         "host-local", "loopback", "portmap", "bandwidth", "tuning", "calico", "calico-ipam", "flannel", "cilium-cni",
-        "kindnet", "http", "https", "grpc", "lc", "dh", "sh", "sed", "nq", "wrr", "wlc", "lblc", "lblcr", "mh",
+        "kindnet", "multus", "whereabouts", "canal", "antrea", "kube-ovn", "http", "https", "grpc", "lc", "dh", "sh",
+        "sed", "nq", "wrr", "wlc", "lblc", "lblcr", "mh",
     ]
 
     /// Labels and annotations whose values are words of Kubernetes or of a network plugin.

@@ -189,12 +189,15 @@ struct NamePseudonyms {
         let hasSmall = text.contains(where: \.isLowercase)
         return note(text, .identifier) { hash, round in
             var result = ""
+            let seed = hash(text, 128 + round)
+            var draws: UInt64 = 0
             for (index, character) in text.enumerated() {
+                if index % 8 == 0 { draws = hash(seed, UInt64(index / 8), 14) }
                 guard character.isLetter || character.isNumber else {
                     result.append(character)
                     continue
                 }
-                let draw = hash("\(text)/\(index / 8)", 128 + round) >> UInt64(8 * (index % 8)) & 255
+                let draw = draws >> UInt64(8 * (index % 8)) & 255
                 let alphabet =
                     isHex
                     ? (hasCapitals ? Self.capitalHex : Self.hex)

@@ -106,6 +106,8 @@ struct RedactedFile {
         case pod
         /// Of the kernel: lines of its own words and numbers stay.
         case counters
+        /// Of the kernel or the system: lines of names that they give to their parts stay.
+        case parts
         /// Addresses of IPv6 have no brackets, and ports behind them.
         case listing
         case asItIs
@@ -157,6 +159,12 @@ struct RedactedFile {
             "uptime", "conntrack-stats", "iptables-version", "nft-version", "ip-version", "ipvsadm-timeouts",
         ]
         if !isLog, counters.contains(where: name.hasPrefix) { return .counters }
+        // Modules of the kernel, the units that the collector asks for, features of drivers.
+        let stem = String(name.prefix { $0 != "." })
+        if !isLog, ["proc-modules", "modules-builtin", "modules-load", "systemctl-is-active"].contains(stem) {
+            return .parts
+        }
+        if folder == "ethtool" { return .parts }
         if ["bridge-vlan.json"].contains(name) { return .json(.command) }
         let commands = [
             "proc-net-dev", "ip-link-stats", "sys-class-net", "ss-all", "ipvsadm-", "tc-qdisc", "nft-list-chains",
@@ -182,6 +190,12 @@ struct RedactedFile {
                 parts[index] = redactor.rules(original)
             } else if isOwn(original, below: parts[..<index]) {
                 continue
+            } else if before == "cni", let dash = original.firstIndex(of: "-"), original[..<dash].allSatisfy(\.isNumber)
+            {
+                // Its number tells which configuration counts.
+                let name = original[original.index(after: dash)...]
+                let stem = name.prefix { $0 != "." }
+                parts[index] = original[...dash] + redactor.word(String(stem), .free) + name.dropFirst(stem.count)
             } else if redactor.folders.contains(original) || TokenScanner.holdsAddress(original) {
                 parts[index] = redactor.objectName(original)
             } else if let other = redactor.embeddedAddress(original, takingDashes: true) {
@@ -245,13 +259,24 @@ struct RedactedFile {
         }
     }
 
+    /// `ip_vs_rr 12288 2 - Live 0x0000000000000000`, `nm-cloud-setup active`, `tx-checksum-ip-generic: on [fixed]`.
+    private static func isOfParts(_ line: ArraySlice<UInt8>) -> Bool {
+        let text = String(decoding: line, as: UTF8.self)
+        let isPlain = line.allSatisfy {
+            $0 < 0x80 && (TokenScanner.isWordByte($0) || " \t-.,:/[]()*".utf8.contains($0))
+        }
+        return isPlain && !text.hasPrefix("Features for") && !TokenScanner.holdsAddress(text)
+    }
+
     func rewritten(_ redactor: inout Redactor) -> Result {
         redactor.lastAddress = nil
         switch treatment {
         case .asItIs: return .text(bytes)
-        case .counters:
+        case .counters, .parts:
+            let isOwn: (ArraySlice<UInt8>) -> Bool
+            if case .parts = treatment { isOwn = Self.isOfParts } else { isOwn = Self.isOfCounters }
             let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line -> [UInt8] in
-                if Self.isOfCounters(line) { return Array(line) }
+                if isOwn(line) { return Array(line) }
                 var rewriter = TextRewriter(Array(line), .free)
                 return rewriter.rewritten(&redactor)
             }
@@ -308,7 +333,7 @@ enum SysctlLines {
     }
 
     /// `net.ipv4.conf.eth0/100.rp_filter`: dots of a device's name are slashes there.
-    private static func key(_ key: Substring, _ redactor: inout Redactor) -> String {
+    static func key(_ key: Substring, _ redactor: inout Redactor) -> String {
         let isSlashed = key.hasPrefix("net/")
         let separator: Character = isSlashed ? "/" : "."
         let parts = key.split(separator: separator, omittingEmptySubsequences: false)

@@ -38,6 +38,18 @@ extension Redactor {
         }.joined(separator: ".")
     }
 
+    /// `fd12-7-62--e.shop.pod.cluster.local`: an address of IPv6 with dashes for its colons, and what follows a dot.
+    mutating func dashedSix(_ word: String) -> String? {
+        let label = word.prefix { $0 != "." }
+        let dashes = label.count { $0 == "-" }
+        guard dashes == 7 || dashes > 1 && label.contains("--"), label.allSatisfy({ $0.isHexDigit || $0 == "-" }),
+            let address = IPAddress(String(label.map { $0 == "-" ? ":" : $0 })), address.family == .ipv6,
+            [1, 7].contains(address.high >> 61)
+        else { return nil }
+        let other = String(self.address(address).description.map { $0 == ":" ? "-" : $0 })
+        return other + (label.endIndex == word.endIndex ? "" : around(String(word[label.endIndex...]), .free))
+    }
+
     /// `66.77.10.in-addr.arpa`, and `8.b.d.0.1.0.0.2.ip6.arpa`.
     mutating func reverseZone(_ word: String) -> String? {
         for (ending, family) in [(".in-addr.arpa", AddressFamily.ipv4), (".ip6.arpa", .ipv6)] {
@@ -84,7 +96,8 @@ extension Redactor {
         let own = IPAddress(v4: value)
         let length = 8 * numbers.count
         let isPrivate = numbers.count == 3 && (numbers[0] == 10 || numbers[0] == 192 && numbers[1] == 168)
-        guard isMarked || isBeforeStar || isPrivate || knows(networkOf: own, length: length) else { return nil }
+        let isKnown = numbers.count == 3 && knows(networkOf: own, length: length)
+        guard isMarked || isBeforeStar || isPrivate || isKnown else { return nil }
         noteNetwork(own, length: length)
         let other = address(own).description.split(separator: ".").prefix(numbers.count)
         return (other + (isMarked ? parts.suffix(1) : [])).joined(separator: ".")
@@ -101,6 +114,21 @@ extension Redactor {
         let digits = MACPseudonym.text(mac(value), separator: "")
         if lengths.count == 2 { return "\(parts[0]).\(digits)" }
         return stride(from: 0, to: 12, by: 4).map { String(digits.dropFirst($0).prefix(4)) }.joined(separator: ".")
+    }
+
+    /// Two addresses and a type are the header of a frame, as `LOG` writes it; of others each digit becomes another one.
+    mutating func longMAC(_ text: String) -> String {
+        let separator = String(text.dropFirst(2).prefix(1))
+        let groups = text.split(separator: Character(separator)).map(String.init)
+        if groups.count == 14 {
+            let ends = [groups[..<6], groups[6..<12]].map { part in
+                MACPseudonym.text(mac(UInt64(part.joined(), radix: 16) ?? 0), separator: separator)
+            }
+            return (ends + groups[12...]).joined(separator: separator)
+        }
+        let other = Array(names.identifier(groups.joined()))
+        return stride(from: 0, to: other.count, by: 2).map { String(other[$0..<min($0 + 2, other.count)]) }
+            .joined(separator: separator)
     }
 
     /// What stands around an address in one word.

@@ -142,6 +142,7 @@ struct Redactor {
         if mode != .format, let known = knownNumber(word) { return (known, true) }
         if mode != .format, let known = names.known(dotted: word) { return (known, true) }
         if mode == .comment, CommentWords.all.contains(word) { return (word, !isFinding) }
+        if mode != .format, let six = dashedSix(word) { return (six, false) }
         if let zone = reverseZone(word) { return (zone, false) }
         let ending = NamePseudonyms.publicEnding(of: word)
         if !ending.isEmpty {
@@ -151,6 +152,13 @@ struct Redactor {
             return (newWord(rest, mode).text + ending, false)
         }
         if mode == .free, let partial = partialAddress(word) { return (partial, false) }
+        // `E1113` begins lines of Kubernetes' programs.
+        if word.utf8.count == 5, let first = word.first, "IWEF".contains(first), word.dropFirst().allSatisfy(\.isNumber)
+        {
+            return (word, true)
+        }
+        if mode != .format, KernelWords.isParameter(word) { return (SysctlLines.key(word[...], &self), false) }
+        if KernelWords.isMetric(word) { return (word, true) }
         // The number of an account, as `arn:aws:…` has it.
         if mode != .format, word.utf8.count == 12, word.allSatisfy(\.isNumber) {
             return (names.identifier(word), true)
@@ -189,11 +197,12 @@ struct Redactor {
         return rest.split(whereSeparator: { ".-_".contains($0) }).allSatisfy { part in
             let end = part.drop(while: \.isNumber)
             if end.isEmpty { return part.count < 20 }
+            if preliminary.contains(String(part.prefix(while: \.isLetter)).lowercased()) { return true }
             guard part.count < 7 else { return false }
-            // `10m`, `21T02`, `rc1`.
+            // `10m`, `21T02`.
             let isUnit = end.count < 3 && end.count < part.count && end.allSatisfy(\.isLetter)
             let isTime = part.count { $0.isLetter } == 1 && "TtZzx".contains(end.first ?? " ")
-            return isUnit || isTime || preliminary.contains(String(part.prefix(while: \.isLetter)))
+            return isUnit || isTime
         }
     }
 
@@ -212,7 +221,10 @@ struct Redactor {
     }
 
     private static let preliminary: Set<String> = [
-        "rc", "alpha", "beta", "dev", "eks", "gke", "k3s", "rke2r", "deb", "ubuntu", "el", "amzn",
+        "rc", "alpha", "beta", "dev", "eks", "gke", "k3s", "rke2r", "deb", "ubuntu", "el", "amzn", "cloud", "amd",
+        "arm",
+        "generic", "lts", "flatcar", "microsoft", "standard", "wsl", "virt", "azure", "aws", "gcp", "fc", "oracle",
+        "lowlatency", "kvm", "pve", "raspi", "x",
     ]
 
     /// What is no word of anybody: a hash, a UUID, the number of a container.
@@ -250,10 +262,29 @@ struct Redactor {
                 isChanged = true
                 index += length
             } else {
-                result += parts[index].text + parts[index].separator
+                // What stands beside a name is no more to be seen than it would be alone.
+                let part = String(parts[index].text)
+                result += (part.isEmpty ? "" : self.word(part, mode)) + parts[index].separator
                 index += 1
             }
         }
         return isChanged ? result : nil
+    }
+}
+
+/// Words of the kernel and of Kubernetes' programs that are nobody's names.
+enum KernelWords {
+    /// `net.netfilter.nf_conntrack_max`.
+    static func isParameter(_ word: String) -> Bool {
+        ["net.ipv4.", "net.ipv6.", "net.netfilter.", "net.bridge.", "net.core."].contains(where: word.hasPrefix)
+    }
+
+    /// `rest_client_requests_total`.
+    static func isMetric(_ word: String) -> Bool {
+        let owners = [
+            "apiserver_", "go_", "process_", "kubeproxy_", "rest_client_", "workqueue_", "kubernetes_", "promhttp_",
+            "hidden_metric", "registered_metric", "disabled_metric",
+        ]
+        return owners.contains(where: word.hasPrefix) && word.utf8.allSatisfy { $0 == 0x5F || $0 &- 0x61 < 26 }
     }
 }

@@ -33,7 +33,7 @@ struct TextRewriter {
                 output += MACPseudonym.text(redactor.mac(mac), separator: sign).utf8
                 pending = nil
             case .longMAC:
-                output += redactor.names.identifier(String(decoding: scanner.bytes[range], as: UTF8.self)).utf8
+                output += redactor.longMAC(String(decoding: scanner.bytes[range], as: UTF8.self)).utf8
                 pending = nil
             case .word: takeWord(range, &redactor)
             case .other: takeOther(range.lowerBound, &redactor)

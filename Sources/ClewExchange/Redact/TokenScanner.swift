@@ -111,7 +111,6 @@ struct TokenScanner {
             index += 1
         }
         if bytes[index - 1] == separator { index -= 1 }
-        if let next = byte(at: index), Self.isWordByte(next) { return nil }
         return count > 11 ? index : nil
     }
 

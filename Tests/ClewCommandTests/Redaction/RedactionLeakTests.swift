@@ -120,6 +120,49 @@ import Testing
             "numbers of accounts", node + "kubelet.log", "arn:aws:iam::481234567890:role/a\n",
             gone: ["481234567890"], stays: [":aws:"]),
         Case(
+            "words beside a known name", node + "kubelet.log",
+            "berlin-kraftwerk.siemens.de, berlin-hauptbahnhof-zk7 and fd12-7-62--e.shop.pod.cluster.local\n",
+            gone: ["kraftwerk", "siemens", "hauptbahnhof", "fd12"], stays: [".pod.cluster.local"]),
+        Case(
+            "what checks look for in logs", node + "journal-services.txt",
+            "E1113 10:00:00 1 proxier.go:12] FailedCreatePodSandBox: failed to execute iptables-restore: holding the xtables lock; couldn't load match; x509: certificate; is forbidden: User; lease has been revoked; kernel and userspace incompatible\n",
+            gone: [],
+            stays: [
+                "E1113 10:00:00", "proxier.go:12]", "FailedCreatePodSandBox", "failed to execute iptables-restore",
+                "holding the xtables lock", "couldn't load match", "x509: certificate", "is forbidden: User",
+                "lease has been revoked", "kernel and userspace incompatible",
+            ]),
+        Case(
+            "parameters of the kernel", node + "sysctl-files.txt",
+            "net.netfilter.nf_conntrack_max = 1\n# bridge-nf-call-iptables\nnet.ipv4.conf.acme0.rp_filter = 1\n",
+            gone: ["acme"], stays: ["net.netfilter.nf_conntrack_max = 1", "bridge-nf-call-iptables", ".rp_filter = 1"]),
+        Case(
+            "modules of the kernel", node + "proc-modules.txt",
+            "ip_vs_rr 12288 2 - Live 0x0000000000000000\n[root@bison ~]# cat\n", gone: ["bison"],
+            stays: ["ip_vs_rr 12288 2 - Live 0x0000000000000000"]),
+        Case(
+            "units of the system", node + "systemctl-is-active.txt", "nm-cloud-setup active\n", gone: [],
+            stays: ["nm-cloud-setup active"]),
+        Case(
+            "features of drivers", node + "ethtool/acme0-features",
+            "Features for acme0:\ntx-checksum-ip-generic: on [fixed]\n", gone: ["acme"],
+            stays: ["tx-checksum-ip-generic: on [fixed]"]),
+        Case(
+            "the order of configurations of CNI", node + "cni/05-acme.conf", "{\"type\": \"multus\"}", gone: ["acme"],
+            stays: ["cni/05-", ".conf", "multus"]),
+        Case(
+            "protocols without ports", node + "iptables-save.txt",
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p vrrp -j ACCEPT\n-A INPUT -p ospf -j ACCEPT\nCOMMIT\n", gone: [],
+            stays: ["-p vrrp -j ACCEPT", "-p ospf -j ACCEPT"]),
+        Case(
+            "the header of a frame", node + "dmesg.txt",
+            "IN=eth0 MAC=52:54:00:11:22:33:52:54:00:44:55:66:08:00 kernel 5.10.0-28-cloud-amd64\n",
+            gone: ["11:22:33", "44:55:66"], stays: [":08:00 kernel 5.10.0-28-cloud-amd64"]),
+        Case(
+            "kinds of network plugins", "cluster/calico.yaml",
+            "{apiVersion: crd.projectcalico.org/v1, kind: BGPPeer, metadata: {name: a}, spec: {ipipMode: CrossSubnet}}",
+            gone: [], stays: ["\"kind\": \"BGPPeer\"", "CrossSubnet"]),
+        Case(
             "what nobody reads of a manifest", "bundle.json",
             "{\"formatVersion\": 1, \"tool\": \"by jo@ottercorp.com\", \"nodes\": {\"zebra-node\": {}}}",
             gone: ["otter", "zebra", "jo@"], stays: ["\"formatVersion\": 1"]),

@@ -226,6 +226,27 @@ import Testing
         }
     }
 
+    /// What a failed command said tells whether the kernel has no such rules, or nobody knows them.
+    @Test(arguments: [
+        "iptables-legacy-save: Cannot initialize: iptables who? (do you need to insmod?)",
+        "can't initialize iptables table `filter': Table does not exist",
+        "netlink: Error: cache initialization failed: Operation not permitted",
+        "netlink: Error: cache initialization failed: Protocol not supported",
+        "generation id: Invalid argument", "cache initialization failed: Invalid argument",
+        "open tables_names: No such file or directory", "not run: the 60 s are used up",
+    ])
+    func howACommandEnded(said: String) throws {
+        let manifest =
+            "{\"formatVersion\": 1, \"artifacts\": {\"nodes/berlin/iptables-nft-save.txt\": {\"command\": \"iptables-nft-save -c\", \"exitCode\": 1, \"stderr\": \"\(said)\"}}}"
+        let files = [("bundle.json", manifest), (Self.node + "sysctl.txt", "net.ipv4.ip_forward = 1\n")]
+        let before = SupportBundle(
+            name: "b", artifacts: files.map { Artifact(path: $0.0, bytes: Array($0.1.utf8), origin: nil) })
+        let (text, after) = try Self.redacted(files)
+        let states = [before, after].map { ClusterSnapshot(parsing: $0, nodeName: nil).nodes.first?.host }
+        #expect(states[0] != nil && states[0]?.lostRules == states[1]?.lostRules, "\(text)")
+        #expect(text.contains(said), "\(text)")
+    }
+
     @Test func chainsCalledByAnAddress() throws {
         let rules = """
             *filter
